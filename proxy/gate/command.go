@@ -1,0 +1,96 @@
+// Package gate owns the one data path: a protocol hands it a Command, it
+// classifies, decides, holds, records the intent, and hands back a Verdict;
+// when the command has ended the protocol hands it the Outcome. It knows no
+// protocol.
+package gate
+
+import "slices"
+
+// Facts is what a protocol's parser knows of a command. The keys are CONTRACT
+// 3's.
+type Facts struct {
+	Complete   bool
+	Resolved   string // server, catalog or none
+	Operations []string
+	Reads      []string
+	Writes     []string
+	Columns    []string
+	Filters    []string
+	Functions  []string
+	Flags      map[string]bool
+	// ReadOnly says that the facts prove the command free of effects: it may
+	// leave before its intent is durable, and only its answer waits.
+	ReadOnly bool
+	// Session says that the command is one of those that every driver sends
+	// before it works (operation "session").
+	Session bool
+	// Exempt says that the command ends something (COMMIT, ROLLBACK, DISCARD,
+	// CLOSE): no policy, plugin or limit stops it.
+	Exempt      bool
+	Fingerprint string
+	Description string // for people: "DELETE on public.customers"
+	// Extra is the protocol's own object, under its own name.
+	Extra map[string]any
+	// JSON is the whole as a plugin reads it; made once per cached facts.
+	JSON []byte
+}
+
+// Literal is a constant in a command's text: its bytes, and the column that it
+// is compared with or written to, if known.
+type Literal struct {
+	From, To int
+	Column   string // schema.table.column, or ""
+	Secret   bool   // a password clause and the like: hidden whatever the rules
+}
+
+// Param is one bound value.
+type Param struct {
+	Value  []byte
+	Null   bool
+	Binary bool
+	Column string // as Literal.Column
+}
+
+// Command is the unit of decision.
+type Command struct {
+	ID        string // given by Decide
+	Facts     *Facts
+	Text      []byte
+	Unparsed  bool // Text could not be parsed: it is kept as digest and length only
+	Literals  []Literal
+	Params    []Param
+	Canonical []byte // equal for equal actions, comments and spelling apart
+	Database  string
+	Role      string // the effective one at the resource
+	Path      string // how names are resolved: search_path and the like
+	// InTransaction says that the session holds a transaction open, with locks.
+	InTransaction bool
+	// Refuse is the parser's own objection. It stands unless a policy has
+	// already denied for a reason of its own, or each column in RefuseColumns
+	// is lifted for this principal.
+	Refuse        *Refusal
+	RefuseColumns []string
+}
+
+// clone keeps what outlives the caller's buffers.
+func (c *Command) clone() *Command {
+	d := *c
+	d.Text = slices.Clone(c.Text)
+	d.Canonical = slices.Clone(c.Canonical)
+	d.Params = slices.Clone(c.Params)
+	for i := range d.Params {
+		d.Params[i].Value = slices.Clone(d.Params[i].Value)
+	}
+	return &d
+}
+
+// Outcome is how a command ended.
+type Outcome struct {
+	Result   string // ok, error, cancelled, skipped or unknown
+	Code     string // the protocol's own: an SQLSTATE, an HTTP status
+	Rows     int64
+	BytesIn  int64
+	BytesOut int64
+	Masked   int64  // cells changed
+	Effect   string // committed, rolled back, unknown or ""
+}

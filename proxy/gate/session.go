@@ -1,0 +1,176 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"sluice.dev/proxy/audit"
+	"sluice.dev/proxy/identity"
+	"sluice.dev/proxy/recording"
+)
+
+// End says why the gateway ends a session of its own accord.
+type End uint8
+
+// The reasons to end a session.
+const (
+	EndNone    End = iota
+	EndKilled      // an operator
+	EndExpired     // the login's or the session's life is over
+	EndRevoked     // the principal's right is gone
+	EndRemoved     // the connection left the configuration
+	EndDrain       // the gateway stops
+	EndStopped     // the audit log or the recording cannot be written
+)
+
+// Client is what a client says of itself; claims, not proof.
+type Client struct {
+	Address, Application, User string
+}
+
+// Session is one client's authenticated use of one connection. Its methods are
+// for one caller at a time, but for Ended, Why and End.
+type Session struct {
+	ID        string
+	Principal *identity.Principal
+	Client    Client
+	Started   time.Time
+	Recorder  *recording.Recorder
+
+	gw         *Gateway
+	connection string
+	protocol   string
+	seq        atomic.Uint64
+	commands   atomic.Uint64
+	held       atomic.Int32
+
+	endOnce sync.Once
+	ended   chan struct{}
+	why     End
+	whyText string
+
+	allowedFor     *Connection // the connection that sessionAllowed was worked out for
+	sessionAllowed bool
+}
+
+// SessionInfo is a session as the console and the command line list it.
+type SessionInfo struct {
+	ID         string    `json:"id"`
+	Connection string    `json:"connection"`
+	Protocol   string    `json:"protocol"`
+	Subject    string    `json:"subject"`
+	Issuer     string    `json:"issuer"`
+	For        string    `json:"for,omitempty"`
+	Kinds      []string  `json:"kinds,omitempty"`
+	Client     Client    `json:"client"`
+	Started    time.Time `json:"started"`
+	Commands   uint64    `json:"commands"`
+	Held       int       `json:"held"`
+}
+
+// ErrStopped is returned when nothing can be recorded any more.
+var ErrStopped = errors.New("gate: the audit log has stopped")
+
+// Open begins a session on a connection for a proven principal: its opening is
+// on disk before it returns.
+func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal, client Client) (*Session, error) {
+	s := &Session{
+		ID: ulid.Make().String(), Principal: p, Client: client, Started: time.Now(),
+		gw: g, connection: c.Name, protocol: c.Protocol, ended: make(chan struct{}),
+	}
+	if g.Recordings != nil {
+		rec, err := g.Recordings.Start(s.ID, recording.Meta{Session: s.ID, Connection: c.Name, Protocol: c.Protocol, Subject: p.Subject})
+		if err != nil {
+			return nil, err
+		}
+		s.Recorder = rec
+	}
+	r := s.record("session.open")
+	r.Connection = s.target(c, "", "")
+	r.Config.Generation = c.Generation.ID()
+	seq, err := g.Log.Append(r)
+	if err == nil {
+		err = g.Log.Wait(ctx, seq)
+	}
+	if err != nil {
+		s.closeRecorder()
+		return nil, errors.Join(ErrStopped, err)
+	}
+	g.mu.Lock()
+	g.sessions[s.ID] = s
+	g.mu.Unlock()
+	g.Metrics.Sessions.Inc()
+	return s, nil
+}
+
+// Close ends the session's account; reason is one word or two.
+func (s *Session) Close(reason string) {
+	s.gw.mu.Lock()
+	delete(s.gw.sessions, s.ID)
+	s.gw.mu.Unlock()
+	s.gw.Metrics.Sessions.Dec()
+	s.closeRecorder()
+	if s.why != EndNone {
+		reason = s.whyText
+	}
+	r := s.record("session.close")
+	r.Detail = map[string]string{"reason": reason}
+	if _, err := s.gw.Log.Append(r); err != nil {
+		s.gw.Logger.Error("gate: the end of a session could not be recorded", "session", s.ID, "error", err)
+	}
+}
+
+func (s *Session) closeRecorder() {
+	if s.Recorder == nil {
+		return
+	}
+	if err := s.Recorder.Close(); err != nil {
+		s.gw.Logger.Error("gate: a recording could not be closed", "session", s.ID, "error", err)
+	}
+}
+
+// Ended is closed when the gateway wants the session to end; Why says why.
+func (s *Session) Ended() <-chan struct{} { return s.ended }
+
+// Why is valid once Ended is closed.
+func (s *Session) Why() (End, string) { return s.why, s.whyText }
+
+func (s *Session) end(why End, text string) {
+	s.endOnce.Do(func() {
+		s.why, s.whyText = why, text
+		close(s.ended)
+	})
+}
+
+// Log is where the session's records go; a driver waits on it for durability.
+func (s *Session) Log() *audit.Log { return s.gw.Log }
+
+// Gateway is the whole that the session belongs to.
+func (s *Session) Gateway() *Gateway { return s.gw }
+
+// Expires is when the login ends: its token's expiry or limits.session after
+// the start, whichever is first.
+func (s *Session) Expires(limit time.Duration) time.Time {
+	end := s.Principal.NotAfter
+	if limit > 0 {
+		if t := s.Started.Add(limit); end.IsZero() || t.Before(end) {
+			end = t
+		}
+	}
+	return end
+}
+
+func (s *Session) info() SessionInfo {
+	i := SessionInfo{ID: s.ID, Connection: s.connection, Protocol: s.protocol, Subject: s.Principal.Subject,
+		Issuer: s.Principal.Issuer, Kinds: s.Principal.Kinds, Client: s.Client, Started: s.Started,
+		Commands: s.commands.Load(), Held: int(s.held.Load())}
+	if len(s.Principal.Chain) > 0 {
+		i.For = s.Principal.Chain[0].Subject
+	}
+	return i
+}

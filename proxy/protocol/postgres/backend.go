@@ -1,0 +1,560 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+
+	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/protocol/postgres/wire"
+)
+
+// Server takes bytes from the database.
+func (m *machine) Server(b []byte) {
+	m.fromServer = append(m.fromServer, b...)
+	used := m.answers()
+	m.flushMasked()
+	switch {
+	case used == len(m.fromServer):
+		m.fromServer = m.fromServer[:0]
+		if cap(m.fromServer) > 1<<20 {
+			m.fromServer = nil
+		}
+	case used > 0:
+		m.fromServer = append(m.fromServer[:0], m.fromServer[used:]...)
+	}
+}
+
+// answers handles what has come from the server, as far as it is whole.
+func (m *machine) answers() (used int) {
+	for !m.ended {
+		b := m.fromServer[used:]
+		if n := min(m.passServer, len(b)); n > 0 {
+			m.toClient = append(m.toClient, b[:n]...)
+			m.passServer -= n
+			used += n
+			continue
+		}
+		if n := min(m.dropServer, len(b)); n > 0 {
+			m.dropServer -= n
+			used += n
+			continue
+		}
+		typ, size, err := wire.Header(b)
+		if errors.Is(err, wire.ErrShort) {
+			return used
+		}
+		if err != nil {
+			m.serverBroken(err)
+			return used
+		}
+		total := wire.HeaderSize + size
+		if (typ == 'D' || typ == 'd') && m.streams(typ) {
+			// Nothing needs to look into this row: it is passed as it comes.
+			n := min(total, len(b))
+			m.countRow(typ, total)
+			if m.discard {
+				m.dropServer = total - n
+			} else {
+				m.toClient = append(m.toClient, b[:n]...)
+				m.passServer = total - n
+			}
+			used += n
+			continue
+		}
+		if size > m.opts.limits().Message {
+			m.serverBroken(&wire.TooLong{Type: typ, Size: int64(size), Limit: int64(m.opts.limits().Message)})
+			return used
+		}
+		if len(b) < total {
+			return used
+		}
+		used += total
+		if err := m.answer(typ, b[:total]); err != nil {
+			m.serverBroken(err)
+			return used
+		}
+	}
+	return used
+}
+
+// serverBroken ends a session whose server no longer speaks the protocol, or
+// sends what the gateway cannot judge.
+func (m *machine) serverBroken(err error) {
+	m.flushMasked()
+	m.fatal("08006", "the database's answer cannot be passed on: "+err.Error(), "")
+}
+
+// head is the answer that the server is giving.
+func (m *machine) head() *entry {
+	if len(m.queue) == 0 {
+		return nil
+	}
+	return m.queue[0]
+}
+
+// streams says that rows of the head's answer need no look.
+func (m *machine) streams(typ byte) bool {
+	if m.discard {
+		return true
+	}
+	e := m.head()
+	if e == nil || e.run == nil {
+		return false
+	}
+	run := e.run
+	if typ == 'd' {
+		return run.copyOut == nil && run.verdict.Limits.Rows == 0 && !m.records(run)
+	}
+	m.prepareMasker(run)
+	return run.masker == nil && run.verdict.Limits.Rows == 0 && !m.records(run)
+}
+
+func (m *machine) countRow(typ byte, size int) {
+	if e := m.head(); e != nil && e.run != nil {
+		e.run.rows++
+		e.run.out += int64(size)
+	}
+	_ = typ
+}
+
+// answer handles one whole message from the server.
+func (m *machine) answer(typ byte, msg []byte) error {
+	body := msg[wire.HeaderSize:]
+	if typ != 'D' && typ != 'd' {
+		m.flushMasked()
+	}
+	switch typ {
+	case 'N', 'A', 'S':
+		return m.async(typ, msg, body)
+	case 'E':
+		return m.serverError(msg, body)
+	case 'Z':
+		if len(body) != 1 {
+			return &wire.ProtocolError{Text: "ReadyForQuery without a status"}
+		}
+		return m.serverReady(body[0])
+	}
+	e := m.head()
+	if e == nil {
+		return &wire.ProtocolError{Text: fmt.Sprintf("the database sent %q when nothing was asked", typ)}
+	}
+	if m.probe != nil && e == m.probe.entry {
+		return m.probe.take(typ, body)
+	}
+	if m.discard {
+		return nil
+	}
+	pass := func() {
+		if !e.quiet {
+			m.toClient = append(m.toClient, msg...)
+		}
+	}
+	switch typ {
+	case '1', '2', '3':
+		if want := map[byte]byte{'1': 'P', '2': 'B', '3': 'C'}[typ]; e.kind != want {
+			return unexpected(typ, e)
+		}
+		if typ == '1' && e.st != nil {
+			e.st.known = true
+		}
+		pass()
+		m.pop()
+	case 't':
+		if e.kind != 'D' {
+			return unexpected(typ, e)
+		}
+		pass()
+	case 'T':
+		cols, err := wire.ReadRowDescription(body)
+		if err != nil {
+			return err
+		}
+		switch {
+		case e.kind == 'D' && e.target == 'S':
+			if e.st != nil {
+				e.st.columns = cols
+			}
+		case e.kind == 'D':
+			if e.po != nil {
+				e.po.columns = cols
+			}
+		case e.kind == 'Q':
+			e.run.columns, e.run.masker, e.run.looked = cols, nil, false
+			m.recordColumns(e.run)
+			pass()
+			return nil
+		default:
+			return unexpected(typ, e)
+		}
+		pass()
+		m.pop()
+	case 'n':
+		if e.kind != 'D' {
+			return unexpected(typ, e)
+		}
+		pass()
+		m.pop()
+	case 'D':
+		return m.row(e, msg, body)
+	case 'C', 'I', 's':
+		if e.run == nil {
+			return unexpected(typ, e)
+		}
+		return m.completed(e, typ, msg, body)
+	case 'G', 'H', 'W':
+		if e.run == nil {
+			return unexpected(typ, e)
+		}
+		return m.copyStarts(e, typ, msg, body)
+	case 'd':
+		return m.copyRow(e, msg, body)
+	case 'c':
+		if e.run != nil && e.run.copyOut != nil {
+			if err := m.copyEnds(e); err != nil {
+				return nil // answered already
+			}
+		}
+		pass()
+	case 'V':
+		if e.kind != 'F' {
+			return unexpected(typ, e)
+		}
+		e.run.rows++
+		return m.functionResult(e, msg, body)
+	default:
+		return &wire.ProtocolError{Text: fmt.Sprintf("the database sent an unknown message %q", typ)}
+	}
+	return nil
+}
+
+func unexpected(typ byte, e *entry) error {
+	return &wire.ProtocolError{Text: fmt.Sprintf("the database answered %q to a %q", typ, e.kind)}
+}
+
+// async passes notices, notifications and parameter changes, at any moment.
+func (m *machine) async(typ byte, msg, body []byte) error {
+	switch typ {
+	case 'N':
+		if m.discard || (m.probe != nil && m.head() == m.probe.entry) {
+			return nil
+		}
+		fields, err := readFields(body)
+		if err != nil {
+			return err
+		}
+		out, changed := m.clean(fields, m.currentRun())
+		if changed {
+			m.toClient = appendFields(m.toClient, 'N', out)
+		} else {
+			m.toClient = append(m.toClient, msg...)
+		}
+		m.recordNotice("notice", out)
+	case 'A':
+		out, err := m.cleanNotification(msg, body)
+		if err != nil {
+			return err
+		}
+		m.toClient = append(m.toClient, out...)
+	case 'S':
+		m.lens.parameter(m, body)
+		m.toClient = append(m.toClient, msg...)
+	}
+	return nil
+}
+
+// currentRun is the command whose answer the server is giving, or nil.
+func (m *machine) currentRun() *running {
+	for _, e := range m.queue {
+		if e.run != nil {
+			return e.run
+		}
+		if e.kind == 'S' {
+			break
+		}
+	}
+	return nil
+}
+
+// serverError passes an error, cleaned, and drops what the server now skips.
+func (m *machine) serverError(msg, body []byte) error {
+	fields, err := readFields(body)
+	if err != nil {
+		return err
+	}
+	e := m.head()
+	if get(fields, 'S') == "FATAL" || get(fields, 'S') == "PANIC" || get(fields, 'V') == "FATAL" || get(fields, 'V') == "PANIC" {
+		out, _ := m.clean(fields, m.currentRun())
+		m.toClient = appendFields(m.toClient, 'E', out)
+		m.ended = true
+		return nil
+	}
+	if m.discard {
+		return nil
+	}
+	code := get(fields, 'C')
+	if e != nil && m.probe != nil && e == m.probe.entry {
+		m.probe.failed = true
+		return nil
+	}
+	if e != nil && e.poison {
+		m.pop()
+		return m.skipToSync("")
+	}
+	run := (*running)(nil)
+	if e != nil {
+		run = e.run
+	}
+	context := run
+	if context == nil && e != nil {
+		context = m.contextOf(e)
+	}
+	out, changed := m.clean(fields, context)
+	if changed {
+		m.toClient = appendFields(m.toClient, 'E', out)
+	} else {
+		m.toClient = append(m.toClient, msg...)
+	}
+	m.recordNotice("error", out)
+	if run != nil {
+		run.code = code
+		m.copying = nil
+	}
+	if e == nil {
+		return nil
+	}
+	switch e.kind {
+	case 'Q', 'F':
+		return nil // ReadyForQuery follows
+	case 'P':
+		if m.statements[e.st.name] == e.st {
+			delete(m.statements, e.st.name)
+			if e.old != nil && e.st.name != "" {
+				m.statements[e.st.name] = e.old
+			}
+		}
+	case 'B':
+		if e.po != nil && m.portals[e.po.name] == e.po {
+			delete(m.portals, e.po.name)
+		}
+	}
+	if run != nil {
+		m.finish(run, "error")
+	}
+	m.pop0()
+	return m.skipToSync(code)
+}
+
+// contextOf gives an error at Parse, Bind or Describe the statement that it is
+// about, so that the error's text is judged by it.
+func (m *machine) contextOf(e *entry) *running {
+	switch {
+	case e.st != nil && e.st.a != nil:
+		return &running{a: e.st.a, verdict: m.gs.MaskOnly(), done: true}
+	case e.po != nil && e.po.st.a != nil:
+		return &running{a: e.po.st.a, verdict: m.gs.MaskOnly(), done: true}
+	}
+	return nil
+}
+
+// pop0 removes the head without saying what follows it.
+func (m *machine) pop0() {
+	m.queue[0] = nil
+	m.queue = m.queue[1:]
+}
+
+// skipToSync drops what the server skips after an error in the extended
+// protocol: all up to Sync. Answers of our own in between go too, since the
+// client has its error.
+func (m *machine) skipToSync(string) error {
+	for len(m.queue) > 0 && m.queue[0].kind != 'S' {
+		e := m.queue[0]
+		if e.run != nil {
+			m.finish(e.run, "skipped")
+		}
+		if e.kind == 'P' && m.statements[e.st.name] == e.st {
+			delete(m.statements, e.st.name)
+			if e.old != nil && e.st.name != "" {
+				m.statements[e.st.name] = e.old
+			}
+		}
+		m.pop0()
+	}
+	if len(m.queue) == 0 {
+		// The server skips all until the Sync that has not come yet.
+		m.absorb = true
+		m.dirty = false
+		if m.held != nil {
+			m.gs.Abandon(&m.held.run.verdict, "an earlier command of its pipeline failed")
+			m.held = nil
+		}
+	}
+	m.settle()
+	return nil
+}
+
+// serverReady handles ReadyForQuery.
+func (m *machine) serverReady(status byte) error {
+	skipped := "skipped"
+	if m.discard {
+		skipped = "unknown" // their answers were dropped with the rest
+	}
+	m.discard = false
+	if m.probe != nil && m.head() == m.probe.entry {
+		return m.probeDone(status)
+	}
+	// Anything before the Sync that this answers was skipped.
+	for len(m.queue) > 0 && m.queue[0].kind != 'S' && m.queue[0].kind != 'Q' && m.queue[0].kind != 'F' {
+		e := m.queue[0]
+		if e.kind == 'L' {
+			m.settle()
+			continue
+		}
+		if e.run != nil {
+			m.finish(e.run, skipped)
+		}
+		m.pop0()
+	}
+	e := m.head()
+	if e == nil {
+		return &wire.ProtocolError{Text: "the database is ready when nothing was asked"}
+	}
+	if e.run != nil {
+		result := "ok"
+		if e.run.code != "" {
+			result = "error"
+		}
+		m.finish(e.run, result)
+	}
+	was := m.tx
+	m.tx = status
+	if status == 'I' && was != 'I' {
+		m.portals = make(map[string]*portal)
+	}
+	if len(m.queue) == 1 {
+		m.next = txStart(status)
+	}
+	m.gs.Transaction(status == 'I', m.rolledBack(e))
+	m.waiting = &pendingReady{quiet: e.quiet}
+	m.pop0()
+	m.settleReady()
+	return nil
+}
+
+// pendingReady is a ReadyForQuery that has come from the server and not yet
+// gone to the client.
+type pendingReady struct{ quiet bool }
+
+// settleReady passes ReadyForQuery, unless the gateway has a question of its
+// own for the server first, which only this moment allows.
+func (m *machine) settleReady() {
+	if m.startProbe() || m.wantReload() {
+		return
+	}
+	if !m.waiting.quiet {
+		m.toClient = wire.ReadyForQuery(m.toClient, m.tx)
+	}
+	m.waiting = nil
+	m.settle()
+}
+
+// rolledBack says whether the transaction that ended with this entry was
+// rolled back.
+func (m *machine) rolledBack(e *entry) bool {
+	return e.run != nil && (e.run.code != "" || e.run.tag == "ROLLBACK") || m.lens.lastTag == "ROLLBACK"
+}
+
+// completed handles the end of one statement's answer.
+func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
+	run := e.run
+	if typ == 'C' {
+		run.tag = string(trimNul(body))
+		m.lens.completed(m, run)
+	}
+	m.toClient = append(m.toClient, msg...)
+	if e.kind == 'Q' {
+		return nil // more may follow; ReadyForQuery ends it
+	}
+	if e.kind != 'E' {
+		return unexpected(typ, e)
+	}
+	if run.done { // an Execute of what the server did not know
+		m.pop()
+		return nil
+	}
+	m.finish(run, "ok")
+	m.copying = nil
+	m.pop()
+	return nil
+}
+
+func trimNul(b []byte) []byte {
+	if n := len(b); n > 0 && b[n-1] == 0 {
+		return b[:n-1]
+	}
+	return b
+}
+
+// finish writes a command's outcome, once. What changed something is on disk
+// before the client reads on.
+func (m *machine) finish(run *running, result string) {
+	if run.done {
+		return
+	}
+	run.done = true
+	o := gate.Outcome{Result: result, Code: run.code, Rows: run.rows, BytesIn: run.in, BytesOut: run.out, Masked: run.masked}
+	if result == "ok" {
+		o.Code = "00000"
+	}
+	if seq := m.gs.Finish(run.cmd, &run.verdict, o); seq != 0 {
+		m.clientAfter = max(m.clientAfter, seq)
+	}
+}
+
+// cutOff ends an answer that may not go on: the client gets the error in place
+// of the rest, and the database is asked to stop.
+func (m *machine) cutOff(e *entry, r *gate.Refusal) {
+	run := e.run
+	run.code = sqlstate(r.Kind)
+	m.toClient = appendRefusal(m.toClient, r)
+	if run.masker != nil {
+		run.masker.reset()
+	}
+	m.finish(run, "error")
+	m.want.Cancel = true
+	m.discard = true
+	if e.kind == 'E' && !m.owesSync() {
+		m.absorb = true // the client skips to the Sync that it has yet to send
+	}
+}
+
+func (m *machine) owesSync() bool {
+	for _, e := range m.queue {
+		if e.kind == 'S' {
+			return true
+		}
+	}
+	return false
+}
+
+// Gone tells the machine that the database has closed the connection.
+func (m *machine) Gone(err error) {
+	m.flushMasked()
+	for _, e := range m.queue {
+		if e.run != nil && !e.run.done {
+			result := "unknown"
+			if e.run.cmd.Facts.ReadOnly {
+				result = "error"
+			}
+			e.run.code = "08006"
+			m.finish(e.run, result)
+		}
+	}
+	if !m.ended {
+		text := "the database closed the connection"
+		if len(m.queue) > 0 {
+			text += " before it had answered; whether the command took effect is not known"
+		}
+		_ = err
+		m.fatal("08006", text, "")
+	}
+}

@@ -1,0 +1,480 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/protocol/postgres/wire"
+)
+
+// Client takes bytes from the client. What it cannot use yet it keeps, at most
+// limits.message and a chunk.
+func (m *machine) Client(b []byte) {
+	m.fromClient = append(m.fromClient, b...)
+	m.advance()
+}
+
+// full says that the client's bytes must not be read further for now: they
+// wait behind a hold, or for the end.
+func (m *machine) full() bool {
+	return len(m.fromClient) > m.opts.limits().Message+wire.HeaderSize
+}
+
+// advance handles whole messages from the client until one has to wait.
+func (m *machine) advance() {
+	used := 0
+	defer func() {
+		if used == len(m.fromClient) {
+			m.fromClient = m.fromClient[:0]
+			if cap(m.fromClient) > 1<<20 {
+				m.fromClient = nil
+			}
+		} else if used > 0 {
+			m.fromClient = append(m.fromClient[:0], m.fromClient[used:]...)
+		}
+	}()
+	for m.held == nil && !m.ended {
+		b := m.fromClient[used:]
+		if n := min(m.passClient, len(b)); n > 0 {
+			m.forward(b[:n])
+			m.passClient -= n
+			used += n
+			continue
+		}
+		if n := min(m.dropClient, len(b)); n > 0 {
+			m.dropClient -= n
+			used += n
+			continue
+		}
+		typ, size, err := wire.Header(b)
+		if errors.Is(err, wire.ErrShort) {
+			return
+		}
+		if err != nil {
+			m.fatal("08P01", "invalid message: "+err.Error(), "")
+			return
+		}
+		if typ == 'd' { // CopyData is streamed, whatever its size
+			n := min(wire.HeaderSize+size, len(b))
+			if m.takesCopyData() {
+				m.countCopyIn(size)
+				m.forward(b[:n])
+				m.passClient = wire.HeaderSize + size - n
+			} else {
+				m.dropClient = wire.HeaderSize + size - n
+			}
+			used += n
+			continue
+		}
+		limit := m.opts.limits().Message
+		if !knownFromClient(typ) {
+			m.fatal("08P01", fmt.Sprintf("message type %q is not known", typ), "")
+			return
+		}
+		if typ == 'Q' || typ == 'P' {
+			// The text's own limit plus what stands around it; a Parse may
+			// declare 65,535 types.
+			limit = min(limit, m.opts.limits().Statement+1<<19)
+		}
+		if size > limit {
+			if typ == 'Q' || typ == 'P' {
+				// Refused without being kept: the rest is read past.
+				n := min(wire.HeaderSize+size, len(b))
+				used += n
+				m.dropClient = wire.HeaderSize + size - n
+				m.tooLong(typ, size)
+				continue
+			}
+			m.fatal("53000", fmt.Sprintf("message of %d bytes is over limits.message (%d)", size, limit), "")
+			return
+		}
+		if len(b) < wire.HeaderSize+size {
+			return
+		}
+		used += wire.HeaderSize + size
+		m.message(typ, b[:wire.HeaderSize+size])
+	}
+}
+
+func knownFromClient(typ byte) bool {
+	switch typ {
+	case 'Q', 'P', 'B', 'D', 'E', 'C', 'S', 'H', 'F', 'd', 'c', 'f', 'X':
+		return true
+	}
+	return false
+}
+
+// tooLong refuses a statement over its limit; the connection stays.
+func (m *machine) tooLong(typ byte, size int) {
+	if m.absorb {
+		return
+	}
+	r := gate.LimitReached(fmt.Sprintf("statement of %d bytes is over limits.statement (%d)", size, m.opts.limits().Statement))
+	m.gs.RefuseUnparsed(nil, int64(size), r)
+	m.refuse(typ, r, 0)
+}
+
+// message handles one whole message.
+func (m *machine) message(typ byte, msg []byte) {
+	body := msg[wire.HeaderSize:]
+	if m.absorb && typ != 'S' && typ != 'X' {
+		return
+	}
+	var err error
+	switch typ {
+	case 'Q':
+		var text string
+		if text, err = wire.ReadQuery(body); err == nil {
+			m.query(text, msg)
+		}
+	case 'P':
+		err = m.parse(body, msg)
+	case 'B':
+		err = m.bind(body, msg)
+	case 'D':
+		err = m.describe(body, msg)
+	case 'E':
+		var e wire.Execute
+		if e, err = wire.ReadExecute(body); err == nil {
+			m.execute(e, msg)
+		}
+	case 'C':
+		err = m.closeTarget(body, msg)
+	case 'S':
+		if len(body) != 0 {
+			err = &wire.ProtocolError{Text: "Sync has a body"}
+			break
+		}
+		m.sync(msg)
+	case 'H':
+		m.forward(msg)
+	case 'F':
+		var f *wire.FunctionCall
+		if f, err = wire.ReadFunctionCall(body); err == nil {
+			m.functionCall(f, msg)
+		}
+	case 'c', 'f':
+		if m.takesCopyData() {
+			m.copying = nil
+			m.forward(msg)
+		}
+	case 'X':
+		m.ended = true
+		m.forward(msg)
+	}
+	if err != nil {
+		m.fatal("08P01", err.Error(), "")
+	}
+}
+
+// takesCopyData says whether CopyData goes to the server: a COPY FROM STDIN is
+// running, or on its way there.
+func (m *machine) takesCopyData() bool {
+	if m.copying != nil {
+		return true
+	}
+	for _, e := range m.queue {
+		if e.run != nil && e.run.a != nil && e.run.a.copyIn && !e.run.done {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *machine) countCopyIn(n int) {
+	run := m.copying
+	if run == nil {
+		for _, e := range m.queue {
+			if e.run != nil && e.run.a != nil && e.run.a.copyIn {
+				run = e.run
+				break
+			}
+		}
+	}
+	if run != nil {
+		run.in += int64(n)
+	}
+}
+
+// query decides a simple Query whole, whatever number of statements it has.
+func (m *machine) query(text string, msg []byte) {
+	a, r := m.look(text, nil)
+	if r != nil {
+		m.refuse('Q', r, 0)
+		return
+	}
+	run := &running{a: a, in: int64(len(msg))}
+	run.cmd = m.command(a, nil)
+	m.decide('Q', run, msg)
+}
+
+// look analyses a text, and records the refusal when that cannot be done.
+func (m *machine) look(text string, types []uint32) (*analysis, *gate.Refusal) {
+	if len(text) > m.opts.limits().Statement {
+		r := gate.LimitReached(fmt.Sprintf("statement of %d bytes is over limits.statement (%d)", len(text), m.opts.limits().Statement))
+		return nil, m.gs.RefuseUnparsed([]byte(text), int64(len(text)), r)
+	}
+	if !utf8.ValidString(text) {
+		r := &gate.Refusal{Kind: gate.Malformed, Text: "the statement is not valid UTF-8",
+			Hint: "Set client_encoding to UTF8, the only encoding that the gateway reads."}
+		return nil, m.gs.RefuseUnparsed([]byte(text), int64(len(text)), r)
+	}
+	a, err := m.lens.analyse(m, text, types)
+	if err != nil {
+		return nil, m.gs.RefuseUnparsed([]byte(text), int64(len(text)), malformed(err))
+	}
+	return a, nil
+}
+
+// parse looks at a statement before it is prepared: what its text alone denies
+// is refused here and nothing is sent; all else is decided at Execute.
+func (m *machine) parse(body, msg []byte) error {
+	p, err := wire.ReadParse(body)
+	if err != nil {
+		return err
+	}
+	a, r := m.look(p.Query, p.Types)
+	if r == nil {
+		r = m.gs.Preview(m.command(a, nil))
+	}
+	if r != nil {
+		m.refuse('P', r, 0)
+		return nil
+	}
+	if len(m.statements) >= maxNamed {
+		m.refuse('P', gate.LimitReached(fmt.Sprintf("the session has %d prepared statements, the limit", maxNamed)), 0)
+		return nil
+	}
+	st := &statement{name: p.Name, text: p.Query, types: p.Types, a: a}
+	e := &entry{kind: 'P', st: st, old: m.statements[p.Name]}
+	if p.Name != "" && e.old != nil {
+		// The server will say that it exists already; the old one stays.
+		m.push(e)
+	} else {
+		m.statements[p.Name] = st
+		m.push(e)
+	}
+	m.unsynced = true
+	m.forward(msg)
+	return nil
+}
+
+// maxNamed bounds the named statements and portals of one session.
+const maxNamed = 10000
+
+func (m *machine) bind(body, msg []byte) error {
+	b, err := wire.ReadBind(body)
+	if err != nil {
+		return err
+	}
+	st := m.statements[b.Statement]
+	e := &entry{kind: 'B'}
+	if st != nil {
+		po := &portal{name: b.Portal, st: st, bind: b}
+		for i := range b.Values {
+			po.params = append(po.params, gate.Param{Value: append([]byte(nil), b.Values[i]...), Null: b.Nulls[i], Binary: wire.Format(b.Formats, i) == 1})
+		}
+		b.Values, b.Nulls = nil, nil
+		if len(m.portals) >= maxNamed {
+			m.refuse('B', gate.LimitReached(fmt.Sprintf("the session has %d portals, the limit", maxNamed)), 0)
+			return nil
+		}
+		m.portals[b.Portal] = po
+		e.po = po
+	} else {
+		delete(m.portals, b.Portal)
+	}
+	m.push(e)
+	m.unsynced = true
+	m.forward(msg)
+	return nil
+}
+
+func (m *machine) describe(body, msg []byte) error {
+	t, err := wire.ReadTarget("Describe", body)
+	if err != nil {
+		return err
+	}
+	e := &entry{kind: 'D', target: t.Kind}
+	if t.Kind == 'S' {
+		e.st = m.statements[t.Name]
+	} else {
+		e.po = m.portals[t.Name]
+		if e.po != nil {
+			e.po.asked = true
+		}
+	}
+	m.push(e)
+	m.unsynced = true
+	m.forward(msg)
+	return nil
+}
+
+func (m *machine) closeTarget(body, msg []byte) error {
+	t, err := wire.ReadTarget("Close", body)
+	if err != nil {
+		return err
+	}
+	if t.Kind == 'S' {
+		delete(m.statements, t.Name)
+	} else {
+		delete(m.portals, t.Name)
+	}
+	m.push(&entry{kind: 'C'})
+	m.unsynced = true
+	m.forward(msg)
+	return nil
+}
+
+// execute decides one Execute, with the values bound to its portal.
+func (m *machine) execute(x wire.Execute, msg []byte) {
+	po := m.portals[x.Portal]
+	if po == nil {
+		po = m.cursorPortal(x.Portal)
+	}
+	if po == nil {
+		// The server does not know the portal either, and says so.
+		m.push(&entry{kind: 'E', run: &running{done: true}})
+		m.unsynced = true
+		m.forward(msg)
+		return
+	}
+	a := po.st.a
+	if fresh, r := m.refresh(po.st); r != nil {
+		m.refuse('E', r, 0)
+		return
+	} else if fresh != nil {
+		a = fresh
+	}
+	run := &running{a: a, po: po, in: int64(len(msg))}
+	run.cmd = m.command(a, po.params)
+	m.decide('E', run, msg)
+}
+
+// refresh analyses a prepared statement again when names may mean something
+// else by now: the server would plan it anew.
+func (m *machine) refresh(st *statement) (*analysis, *gate.Refusal) {
+	if m.lens.current(m, st.a) {
+		return nil, nil
+	}
+	a, r := m.look(st.text, st.types)
+	if r == nil {
+		st.a = a
+	}
+	return a, r
+}
+
+// cursorPortal finds a cursor that SQL declared, which Execute may name too.
+func (m *machine) cursorPortal(name string) *portal {
+	a := m.cursors[name]
+	if a == nil {
+		return nil
+	}
+	return &portal{name: name, st: &statement{a: a, text: string(a.text)}, bind: &wire.Bind{Portal: name}}
+}
+
+// sync ends a pipeline.
+func (m *machine) sync(msg []byte) {
+	if m.copying != nil {
+		// The server ignores Sync while it takes COPY data (PostgreSQL
+		// 55.2.6); the one that counts comes behind CopyDone.
+		m.forward(msg)
+		return
+	}
+	m.absorb = false
+	m.push(&entry{kind: 'S'})
+	m.dirty, m.unsynced = false, false
+	m.forward(msg)
+	m.settle()
+}
+
+// decide asks the gate about a command and acts on its word.
+func (m *machine) decide(kind byte, run *running, msg []byte) {
+	run.verdict = m.gs.Decide(run.cmd)
+	m.act(kind, run, msg)
+}
+
+// act does what a verdict says.
+func (m *machine) act(kind byte, run *running, msg []byte) {
+	v := &run.verdict
+	switch {
+	case v.Refusal != nil:
+		m.refuse(kind, v.Refusal, v.Intent)
+	case v.Pending != nil:
+		if kind == 'E' {
+			m.forward(wire.Empty(nil, 'H')) // what came before is answered now
+		}
+		m.push(&entry{kind: 'L', local: appendNotice(nil, v.Pending.Notice, ""), after: v.Intent})
+		m.held = &held{kind: kind, run: run, msg: append([]byte(nil), msg...)}
+		m.want.Watch = m.held
+		m.settle()
+	default:
+		m.release(kind, run, msg)
+	}
+}
+
+// release lets a command go to the server.
+func (m *machine) release(kind byte, run *running, msg []byte) {
+	v := &run.verdict
+	if v.Durable {
+		m.serverAfter = max(m.serverAfter, v.Intent)
+	}
+	m.clientAfter = max(m.clientAfter, v.Intent)
+	m.lens.effect(m, run.a)
+	e := &entry{kind: kind, run: run, po: run.po}
+	if kind == 'E' {
+		run.formats = run.po.bind.Results
+		if m.needsColumns(run) && !run.po.asked {
+			// Nobody asked what the rows will look like; the masks need to
+			// know, and a portal's plan is what Execute will run.
+			run.po.asked = true
+			m.push(&entry{kind: 'D', quiet: true, target: 'P', po: run.po})
+			m.forward(wire.Describe(nil, 'P', run.po.name))
+		}
+		m.dirty, m.unsynced = true, true
+	}
+	m.push(e)
+	m.forward(msg)
+}
+
+// refuse answers a message with an error and leaves the session as the
+// protocol wants it (CONTRACT 5, last part).
+func (m *machine) refuse(kind byte, r *gate.Refusal, after gate.Seq) {
+	if m.inTransaction() && r.Kind != gate.Stopped {
+		r = withDetail(r, "Nothing was sent: the transaction is still open, and what came before in it keeps its effect.")
+	}
+	local := appendRefusal(nil, r)
+	if r.Kind == gate.Stopped {
+		m.toClient = append(m.toClient, local...)
+		m.ended = true
+		return
+	}
+	simple := kind == 'Q' || kind == 'F'
+	poison := m.dirty && !m.inTransaction()
+	m.push(&entry{kind: 'L', local: local, ready: simple && !m.unsynced, after: after})
+	if poison {
+		m.push(&entry{kind: 'B', quiet: true, poison: true})
+		m.toServer = wire.Poison(m.toServer, "sluice refused a command of this pipeline")
+	}
+	switch {
+	case simple && m.unsynced:
+		// A Query behind unsynced messages ends their pipeline, refused or not.
+		m.push(&entry{kind: 'S'})
+		m.dirty, m.unsynced = false, false
+		m.toServer = wire.Empty(m.toServer, 'S')
+	case !simple:
+		m.absorb = true
+	}
+	m.settle()
+}
+
+func withDetail(r *gate.Refusal, more string) *gate.Refusal {
+	d := *r
+	if d.Detail != "" {
+		d.Detail += " "
+	}
+	d.Detail += more
+	return &d
+}
