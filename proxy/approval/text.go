@@ -1,0 +1,158 @@
+package approval
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"sluice.dev/proxy/identity"
+)
+
+// Bounds of what a hold keeps, in bytes. With the bounds of a principal they
+// keep an entry under state.MaxValue.
+const (
+	maxCommand    = 256 << 10
+	maxParameters = 128 << 10
+	maxParameter  = 4 << 10
+	maxLine       = 1 << 10
+	maxReasons    = 64
+)
+
+// keepText keeps the command as far as the bounds allow, and says when it is cut:
+// an approver must know that there is more.
+func (h *Hold) keepText(command string, parameters []string) {
+	h.Command = strings.ToValidUTF8(command, "\uFFFD")
+	if len(h.Command) > maxCommand {
+		h.Command, h.Cut = cut(h.Command, maxCommand), true
+	}
+	room := maxParameters
+	for _, p := range parameters {
+		p = strings.ToValidUTF8(p, "\uFFFD")
+		if len(p) > maxParameter {
+			p, h.Cut = cut(p, maxParameter), true
+		}
+		if room -= len(p) + 8; room < 0 {
+			h.Cut = true
+			break
+		}
+		h.Parameters = append(h.Parameters, p)
+	}
+}
+
+// cut shortens to at most n bytes, between two characters.
+func cut(s string, n int) string {
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// bound makes one line of at most n bytes: reasons go to terminals and logs.
+func bound(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	if len(s) > n {
+		s = cut(s, n-3) + "…"
+	}
+	return strings.TrimSpace(s)
+}
+
+func boundReasons(in []Reason) []Reason {
+	out := make([]Reason, 0, min(len(in), maxReasons))
+	for _, r := range in[:min(len(in), maxReasons)] {
+		out = append(out, Reason{Policy: r.Policy, Approval: r.Approval, Reason: bound(r.Reason, maxLine)})
+	}
+	return out
+}
+
+// requester is the principal as the ledger keeps it: without claims, each hop
+// with its issuer, so that "the same person" can be told.
+func requester(p *identity.Principal) identity.Principal {
+	k := *p
+	k.Claims = nil
+	k.Chain = append([]identity.Hop(nil), p.Chain...)
+	for i := range k.Chain {
+		if k.Chain[i].Issuer == "" {
+			k.Chain[i].Issuer = p.Issuer
+		}
+	}
+	return k
+}
+
+func defaultName(p *identity.Principal) string {
+	host := p.Issuer
+	if u, err := url.Parse(p.Issuer); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	return p.Subject + "@" + host
+}
+
+// Notice is the line that tells a client that its command is held (CONTRACT 5).
+// where is the ticket's address in the console, or empty.
+func (h Hold) Notice(where string) string {
+	var b strings.Builder
+	b.WriteString("held")
+	seen := map[string]bool{}
+	for _, r := range h.Reasons {
+		if seen[r.Policy+"\x00"+r.Reason] {
+			continue
+		}
+		if len(seen) == 0 {
+			b.WriteString(" by policy " + r.Policy + ": ")
+		} else {
+			b.WriteString("; ")
+		}
+		seen[r.Policy+"\x00"+r.Reason] = true
+		b.WriteString(r.Reason)
+	}
+	b.WriteString(". Ticket " + h.Ticket + ", waiting for ")
+	for i, m := range h.Missing() {
+		if i > 0 {
+			b.WriteString(" and ")
+		}
+		b.WriteString(people(m.Needed) + " (" + strings.Join(m.Approvers, ", ") + ")")
+	}
+	if where != "" {
+		b.WriteString(": " + where)
+	}
+	return b.String()
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "an approver"
+	}
+	return strconv.Itoa(n) + " approvers"
+}
+
+// Text is what the client reads of an outcome that does not let it go on, and
+// the hint what to do then (CONTRACT 5).
+func (o Outcome) Text() (text, hint string) {
+	ticket := "ticket " + o.Hold.Ticket
+	if o.Err != nil {
+		return ticket + " could not be waited for: the gateway is stopping", "Connect again and send the same statement again."
+	}
+	switch o.Hold.State {
+	case Pending:
+		return ticket + " is not decided yet",
+			"Wait for the approval, then send the same statement again; a comment in it may differ. It is kept until " + o.Hold.Expires.UTC().Format("15:04") + " UTC."
+	case Denied:
+		return ticket + " was denied by " + o.Hold.Denial.Name + ": " + o.Hold.Denial.Reason,
+			"Do not retry or rephrase. Tell your human."
+	case Expired:
+		return ticket + " has expired: " + o.Hold.Note, "Send the same statement again to ask for a new approval."
+	case Withdrawn:
+		return ticket + " was withdrawn: " + o.Hold.Note, "Send the same statement again to ask for a new approval."
+	case Claimed:
+		return ticket + " is approved and is being run for an equal statement", "Do not send it again; ask for the outcome of the ticket."
+	case Done, Unknown:
+		return ticket + " was run once for an equal statement: " + o.Hold.Outcome, "Do not send it again unless it should happen twice."
+	}
+	return ticket + " is approved", "Send the same statement again."
+}
