@@ -28,7 +28,7 @@ func newAuthority(dir string) (*authority, error) {
 		return nil, fmt.Errorf("testenv: %w", err)
 	}
 	a := &authority{dir: dir, file: filepath.Join(dir, "ca.crt")}
-	tmpl := template("sluice test CA")
+	tmpl := leaf("sluice test CA")
 	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
 	var err error
 	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
@@ -44,7 +44,7 @@ func newAuthority(dir string) (*authority, error) {
 	return a, writePEM(a.file, "CERTIFICATE", der, 0o644)
 }
 
-func template(name string) *x509.Certificate {
+func leaf(name string) *x509.Certificate {
 	serial, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)) // crypto/rand does not fail
 	return &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: name},
@@ -60,7 +60,7 @@ func (a *authority) issue(name string, server bool) (certFile, keyFile string, e
 	if _, err := os.Stat(keyFile); err == nil {
 		return certFile, keyFile, nil
 	}
-	tmpl := template(name)
+	tmpl := leaf(name)
 	tmpl.KeyUsage, tmpl.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 	if server {
 		tmpl.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
