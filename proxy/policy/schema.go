@@ -1,0 +1,53 @@
+package policy
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"sluice.dev/policies"
+)
+
+// schema is what the loader and the documents need of input.json.
+type schema struct {
+	set        *ast.SchemaSet
+	operations []string
+	flags      []string            // of every command
+	facts      map[string][]string // protocol → keys that its own object always has
+}
+
+type schemaNode struct {
+	Properties map[string]*schemaNode `json:"properties"`
+	Items      *schemaNode            `json:"items"`
+	Required   []string               `json:"required"`
+	Enum       []string               `json:"enum"`
+}
+
+// loadSchema reads the embedded schema once. It is compiled in and tested, so
+// that a fault in it is a fault of the build.
+var loadSchema = sync.OnceValue(func() *schema {
+	var raw any
+	if err := json.Unmarshal(policies.InputSchema, &raw); err != nil {
+		panic("policy: policies/schema/input.json: " + err.Error())
+	}
+	var root schemaNode
+	if err := json.Unmarshal(policies.InputSchema, &root); err != nil {
+		panic("policy: policies/schema/input.json: " + err.Error())
+	}
+	s := &schema{set: ast.NewSchemaSet(), facts: map[string][]string{}}
+	s.set.Put(ast.InputRootRef, raw)
+	command := root.Properties["command"]
+	s.operations = command.Properties["operations"].Items.Enum
+	for name := range command.Properties["flags"].Properties {
+		s.flags = append(s.flags, name)
+	}
+	slices.Sort(s.flags)
+	for name, node := range command.Properties {
+		if len(node.Required) > 0 {
+			s.facts[name] = slices.Sorted(slices.Values(node.Required))
+		}
+	}
+	return s
+})
