@@ -42,7 +42,7 @@ type Decision struct {
 	Denies []Reason `json:"denies,omitempty"`
 	// Holds are all approvals that it waits for: each must be satisfied.
 	// They are there under a deny too, for explanation.
-	Holds []HoldReason `json:"holds,omitempty"`
+	Holds []HoldRequest `json:"holds,omitempty"`
 	Masks []Mask       `json:"masks,omitempty"`
 	Limit Limits       `json:"limit"`
 	// Policies are those that allow it.
@@ -60,8 +60,8 @@ type Reason struct {
 	Hint   string `json:"hint,omitempty"`
 }
 
-// HoldReason is an approval that a policy asks for, and why.
-type HoldReason struct {
+// HoldRequest is an approval that a policy asks for, and why.
+type HoldRequest struct {
 	Policy   string `json:"policy"`
 	Approval string `json:"approval"`
 	Reason   string `json:"reason"`
@@ -86,7 +86,7 @@ type Shadow struct {
 	Verdict Verdict      `json:"verdict"`
 	Allows  bool         `json:"allows"`
 	Denies  []Reason     `json:"denies,omitempty"`
-	Holds   []HoldReason `json:"holds,omitempty"`
+	Holds   []HoldRequest `json:"holds,omitempty"`
 	Masks   []Mask       `json:"masks,omitempty"`
 	Limit   Limits       `json:"limit"`
 	Error   string       `json:"error,omitempty"`
@@ -97,7 +97,7 @@ type said struct {
 	policy string
 	allow  bool
 	denies []Reason
-	holds  []HoldReason
+	holds  []HoldRequest
 	masks  []Mask
 	limit  Limits
 }
@@ -152,7 +152,7 @@ func (s *said) session(allowed bool) {
 // they were made.
 func (s *said) sort() {
 	slices.SortFunc(s.denies, func(a, b Reason) int { return cmp.Or(cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Hint, b.Hint)) })
-	slices.SortFunc(s.holds, func(a, b HoldReason) int {
+	slices.SortFunc(s.holds, func(a, b HoldRequest) int {
 		return cmp.Or(cmp.Compare(a.Approval, b.Approval), cmp.Compare(a.Reason, b.Reason))
 	})
 	slices.SortFunc(s.masks, func(a, b Mask) int {

@@ -64,7 +64,7 @@ func (s *said) element(rule string, v ast.Value, opts Options) error {
 	case ruleDeny:
 		s.denies = append(s.denies, Reason{Policy: s.policy, Reason: r.text("reason", true), Hint: r.text("hint", false)})
 	case ruleHold:
-		h := HoldReason{Policy: s.policy, Approval: r.name("approval", true), Reason: r.text("reason", true)}
+		h := HoldRequest{Policy: s.policy, Approval: r.name("approval", true), Reason: r.text("reason", true)}
 		if r.err == nil && opts.Approvals != nil && !slices.Contains(opts.Approvals, h.Approval) {
 			r.fail("unknown approval " + clip(h.Approval))
 		}
