@@ -66,6 +66,10 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 
 	changes := c.backend.Subscribe(ctx)
 	out := http.NewResponseController(w)
+	// The server's bound for reading a request would end the stream with it.
+	if err := out.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	send := func(text string) bool {

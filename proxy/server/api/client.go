@@ -62,8 +62,7 @@ func At(gateway, token string) (*Client, error) {
 
 // Status asks how the gateway is.
 func (c *Client) Status(ctx context.Context) (console.Status, error) {
-	var st console.Status
-	return st, c.call(ctx, http.MethodGet, "status", nil, &st)
+	return ask[console.Status](ctx, c, http.MethodGet, "status", nil)
 }
 
 // Holds lists holds.
@@ -81,26 +80,23 @@ func (c *Client) Holds(ctx context.Context, f console.Filter) ([]console.Hold, e
 	if f.Limit > 0 {
 		q.Set("limit", fmt.Sprint(f.Limit))
 	}
-	var out HoldList
-	return out.Holds, c.call(ctx, http.MethodGet, "holds?"+q.Encode(), nil, &out)
+	out, err := ask[HoldList](ctx, c, http.MethodGet, "holds?"+q.Encode(), nil)
+	return out.Holds, err
 }
 
 // Hold shows one hold.
 func (c *Client) Hold(ctx context.Context, ticket string) (console.Hold, error) {
-	var h console.Hold
-	return h, c.call(ctx, http.MethodGet, "holds/"+url.PathEscape(ticket), nil, &h)
+	return ask[console.Hold](ctx, c, http.MethodGet, "holds/"+url.PathEscape(ticket), nil)
 }
 
 // Approve approves and returns what the hold became.
 func (c *Client) Approve(ctx context.Context, ticket, reason string) (console.Hold, error) {
-	var h console.Hold
-	return h, c.call(ctx, http.MethodPost, "holds/"+url.PathEscape(ticket)+"/approve", Reason{reason}, &h)
+	return ask[console.Hold](ctx, c, http.MethodPost, "holds/"+url.PathEscape(ticket)+"/approve", Reason{reason})
 }
 
 // Deny denies and returns what the hold became.
 func (c *Client) Deny(ctx context.Context, ticket, reason string) (console.Hold, error) {
-	var h console.Hold
-	return h, c.call(ctx, http.MethodPost, "holds/"+url.PathEscape(ticket)+"/deny", Reason{reason}, &h)
+	return ask[console.Hold](ctx, c, http.MethodPost, "holds/"+url.PathEscape(ticket)+"/deny", Reason{reason})
 }
 
 // Sessions lists sessions; open leaves out the ended ones.
@@ -109,19 +105,22 @@ func (c *Client) Sessions(ctx context.Context, open bool) ([]console.Session, er
 	if open {
 		path += "?open=yes"
 	}
-	var out SessionList
-	return out.Sessions, c.call(ctx, http.MethodGet, path, nil, &out)
+	out, err := ask[SessionList](ctx, c, http.MethodGet, path, nil)
+	return out.Sessions, err
 }
 
 // Kill ends a session.
 func (c *Client) Kill(ctx context.Context, id, reason string) error {
-	return c.call(ctx, http.MethodPost, "sessions/"+url.PathEscape(id)+"/kill", Reason{reason}, nil)
+	resp, err := c.open(ctx, http.MethodPost, "sessions/"+url.PathEscape(id)+"/kill", Reason{reason})
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 // Reload makes the gateway load its configuration again, and returns how it is then.
 func (c *Client) Reload(ctx context.Context) (console.Status, error) {
-	var st console.Status
-	return st, c.call(ctx, http.MethodPost, "reload", nil, &st)
+	return ask[console.Status](ctx, c, http.MethodPost, "reload", nil)
 }
 
 // Replay reads a recording; an error ends the sequence.
@@ -172,28 +171,27 @@ func (c *Client) Events(ctx context.Context) (iter.Seq2[console.Change, error], 
 	}, nil
 }
 
-// callTimeout is for everything but streams; a reload compiles policies and plugins.
+// callTimeout is for answers that are read whole; a reload compiles policies and plugins.
 const callTimeout = 2 * time.Minute
 
-func (c *Client) call(ctx context.Context, method, path string, body, out any) error {
+// ask is a request whose answer is read whole.
+func ask[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
+	var out T
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	resp, err := c.open(ctx, method, path, body)
 	if err != nil {
-		return err
+		return out, err
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return out, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	if out == nil || resp.StatusCode == http.StatusNoContent {
-		return nil
+	if err := json.Unmarshal(b, &out); err != nil {
+		return out, fmt.Errorf("%w: its answer is not an answer of this API: %w", ErrUnreachable, err)
 	}
-	if err := json.Unmarshal(b, out); err != nil {
-		return fmt.Errorf("%w: its answer is not an answer of this API: %w", ErrUnreachable, err)
-	}
-	return nil
+	return out, nil
 }
 
 func (c *Client) open(ctx context.Context, method, path string, body any) (*http.Response, error) {

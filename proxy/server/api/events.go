@@ -24,6 +24,10 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request, by *identity.Pr
 	changes := h.Backend.Subscribe(r.Context())
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := http.NewResponseController(w)
+	// The server's bound for reading a request would end the stream with it.
+	if err := out.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
 	enc := json.NewEncoder(w)
 	send := func(c console.Change) bool {
 		return out.SetWriteDeadline(time.Now().Add(lineTimeout)) == nil && enc.Encode(c) == nil && out.Flush() == nil
