@@ -1,0 +1,109 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const testOrigin = "test/log/n1"
+
+// quiet keeps the expected complaints of the fault tests out of the output.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func testOptions() Options {
+	return Options{Origin: testOrigin, SegmentSize: minSegment, CheckpointEvery: time.Hour, Logger: quiet()}
+}
+
+func open(t *testing.T, dir string, o Options) *Log {
+	t.Helper()
+	l, err := Open(dir, o)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func mustAppend(t *testing.T, l *Log, r *Record) Seq {
+	t.Helper()
+	s, err := l.Append(r)
+	if err != nil {
+		t.Fatalf("Append: %v", err)
+	}
+	return s
+}
+
+func intentRecord(i int) *Record {
+	return &Record{
+		Event: CommandIntent, Session: "01S", SessionSeq: uint64(2*i + 1), Command: fmt.Sprintf("01C%d", i),
+		Principal:  Principal{Subject: "agent-7", Issuer: "https://idp.example.com", Groups: []string{"crew"}, Chain: []Hop{{Subject: "analyst-3", Kind: "human", Proof: "token"}}},
+		Connection: Connection{Name: "orders", Protocol: "postgres", Database: "orders"},
+		Action:     Action{Class: "read", Operations: []string{"select"}, Reads: []string{"public.customers"}, Text: "SELECT name FROM customers WHERE id = $1", Complete: true},
+		Decision:   Decision{Verdict: Allow, Policies: []string{"agents"}},
+	}
+}
+
+func resultRecord(i int) *Record {
+	return &Record{
+		Event: CommandResult, Session: "01S", SessionSeq: uint64(2*i + 2), Command: fmt.Sprintf("01C%d", i),
+		Result: Result{Outcome: OK, Code: "00000", Rows: int64(i), DurationUS: 120},
+	}
+}
+
+// fill writes n commands with their outcomes and waits for them.
+func fill(t *testing.T, l *Log, from, n int) {
+	t.Helper()
+	var last Seq
+	for i := from; i < from+n; i++ {
+		mustAppend(t, l, intentRecord(i))
+		last = mustAppend(t, l, resultRecord(i))
+	}
+	if err := l.Wait(context.Background(), last); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAppendWaitReopen(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir, testOptions())
+	fill(t, l, 0, 1000)
+	if got := l.Durable(); got != 2001 {
+		t.Fatalf("Durable = %d, want 2001 (log.create and 1000 commands)", got)
+	}
+	if err := l.Checkpoint(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.Stats().Signed; got != 2001 {
+		t.Fatalf("signed %d records, want 2001", got)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(intentRecord(0)); err == nil {
+		t.Fatal("a closed log took a record")
+	}
+	l = open(t, dir, testOptions())
+	fill(t, l, 1000, 10)
+	if got := l.Durable(); got != 2001+1+1+20 { // log.stop, log.open
+		t.Fatalf("Durable = %d after a second opening, want 2023", got)
+	}
+}
+
+func TestSecondOpenerIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir, testOptions())
+	if l, err := Open(dir, testOptions()); err == nil {
+		l.Close()
+		t.Fatal("two logs in one directory")
+	} else if !strings.Contains(err.Error(), "in use by another process") {
+		t.Fatalf("the refusal does not say why: %v", err)
+	}
+}
