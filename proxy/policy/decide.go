@@ -179,6 +179,7 @@ func (s *Set) evaluate(ctx context.Context, in *Input) (*Decision, error) {
 	for _, g := range s.shadow {
 		d.Shadow = append(d.Shadow, g.shadow(ctx, s.lib, doc, in, all, time.Until(deadline)))
 	}
+	d.Shadow = slices.Clip(d.Shadow)
 	return d, nil
 }
 

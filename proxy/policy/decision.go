@@ -30,21 +30,22 @@ func (v Verdict) String() string {
 // MarshalText is String.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// NothingAllows is the reason where no policy allows a command; its Reason
-// names no policy.
+// NothingAllows is the reason where no policy denies a command and none
+// allows it.
 const NothingAllows = "no policy allows it"
 
 // Decision is what the policies say together. It may be shared with other
 // callers: do not change it.
 type Decision struct {
 	Verdict Verdict `json:"verdict"`
-	// Denies are why it is denied; never empty then.
+	// Denies are why policies deny it. Where they are empty and the Verdict
+	// is Deny, NothingAllows is the reason; Why says so.
 	Denies []Reason `json:"denies,omitempty"`
 	// Holds are all approvals that it waits for: each must be satisfied.
 	// They are there under a deny too, for explanation.
 	Holds []HoldRequest `json:"holds,omitempty"`
-	Masks []Mask       `json:"masks,omitempty"`
-	Limit Limits       `json:"limit"`
+	Masks []Mask        `json:"masks,omitempty"`
+	Limit Limits        `json:"limit"`
 	// Policies are those that allow it.
 	Policies []string `json:"policies,omitempty"`
 	// Shadow is what each shadow policy would have changed.
@@ -82,14 +83,14 @@ type Limits struct {
 
 // Shadow is one shadow policy's own say, and the verdict if it had counted.
 type Shadow struct {
-	Policy  string       `json:"policy"`
-	Verdict Verdict      `json:"verdict"`
-	Allows  bool         `json:"allows"`
-	Denies  []Reason     `json:"denies,omitempty"`
+	Policy  string        `json:"policy"`
+	Verdict Verdict       `json:"verdict"`
+	Allows  bool          `json:"allows"`
+	Denies  []Reason      `json:"denies,omitempty"`
 	Holds   []HoldRequest `json:"holds,omitempty"`
-	Masks   []Mask       `json:"masks,omitempty"`
-	Limit   Limits       `json:"limit"`
-	Error   string       `json:"error,omitempty"`
+	Masks   []Mask        `json:"masks,omitempty"`
+	Limit   Limits        `json:"limit"`
+	Error   string        `json:"error,omitempty"`
 }
 
 // said is what one policy says.
@@ -116,7 +117,18 @@ func compose(all []said) *Decision {
 		d.Limit = d.Limit.smallest(s.limit)
 	}
 	d.settle()
+	// Shared from now on: what a caller appends goes to a copy.
+	d.Denies, d.Holds, d.Masks = slices.Clip(d.Denies), slices.Clip(d.Holds), slices.Clip(d.Masks)
+	d.Policies = slices.Clip(d.Policies)
 	return d
+}
+
+// Why is the reasons of a deny, never empty then.
+func (d *Decision) Why() []Reason {
+	if d.Verdict == Deny && len(d.Denies) == 0 {
+		return []Reason{{Reason: NothingAllows}}
+	}
+	return d.Denies
 }
 
 func (d *Decision) settle() {
@@ -125,7 +137,6 @@ func (d *Decision) settle() {
 		d.Verdict = Deny
 	case len(d.Policies) == 0:
 		d.Verdict = Deny
-		d.Denies = []Reason{{Reason: NothingAllows}}
 	case len(d.Holds) > 0:
 		d.Verdict = Hold
 	default:
