@@ -70,9 +70,9 @@ var pageNames = []string{"holds", "ticket", "sessions", "recording", "status", "
 func parsePages(now func() time.Time) (*template.Template, error) {
 	t := template.New("").Option("missingkey=error").Funcs(template.FuncMap{
 		"absolute": absolute,
-		"relative": func(at time.Time) string { return relative(at, now()) },
+		"relative": func(at time.Time) string { return Relative(at, now()) },
 		"iso":      func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-		"spans":    spans, "seen": seen, "short": short, "offset": offset,
+		"spans":    spans, "seen": Visible, "short": short, "offset": offset,
 		"asset": asset, "vendored": vendored,
 		"join": strings.Join, "int": func(n int64) int { return int(n) },
 		"plural": func(n int, one, many string) string {

@@ -72,6 +72,11 @@ const (
 	Broken    State = "broken"
 )
 
+// States are all of them, in the order of a hold's life.
+func States() []State {
+	return []State{Pending, Approved, Denied, Expired, Withdrawn, Claimed, Done, Unknown, Broken}
+}
+
 // Hold is a command that waits, or waited, for approval. Command and Parameters are redacted by the gate.
 type Hold struct {
 	Ticket      string   `json:"ticket"`

@@ -74,7 +74,7 @@ func (c *Console) holds(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err != nil {
 		return err
 	}
-	decided, err := c.backend.Holds(r.Context(), Filter{States: []State{Approved, Denied, Expired, Withdrawn, Claimed, Done, Unknown, Broken}, Limit: 4 * maxDecided})
+	decided, err := c.backend.Holds(r.Context(), Filter{States: States()[1:], Limit: 4 * maxDecided})
 	if err != nil {
 		return err
 	}

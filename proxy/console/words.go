@@ -88,8 +88,9 @@ func unseen(r rune) bool {
 		(unicode.Is(unicode.Zs, r) && r != ' ') || unicode.Is(unicode.Co, r)
 }
 
-// seen is spans as one text, for places that have no markup.
-func seen(s string) string {
+// Visible is a text from outside, fit for a page or a terminal: characters that nobody would see, or that a terminal
+// would obey, are spelled out.
+func Visible(s string) string {
 	var b strings.Builder
 	for _, p := range spans(s) {
 		b.WriteString(p.Text)
@@ -105,8 +106,8 @@ func absolute(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05 MST")
 }
 
-// relative is how far a time is from now: "in 9 min", "3 h ago".
-func relative(t, now time.Time) string {
+// Relative is how far a time is from now: "in 9 min", "3 h ago".
+func Relative(t, now time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
@@ -143,9 +144,9 @@ func offset(d time.Duration) string {
 // Name is a party as a line of a page says it.
 func (p Party) Name() string {
 	if p.Display != "" && p.Display != p.Subject {
-		return seen(p.Display) + " (" + seen(p.Subject) + ")"
+		return Visible(p.Display) + " (" + Visible(p.Subject) + ")"
 	}
-	return seen(p.Subject)
+	return Visible(p.Subject)
 }
 
 // Kind is the party's first kind, or "".
@@ -175,9 +176,9 @@ func (p Party) hops(proven bool) []identity.Hop {
 // Who is the voter.
 func (v Vote) Who() string {
 	if v.Display != "" && v.Display != v.Subject {
-		return seen(v.Display) + " (" + seen(v.Subject) + ")"
+		return Visible(v.Display) + " (" + Visible(v.Subject) + ")"
 	}
-	return seen(v.Subject)
+	return Visible(v.Subject)
 }
 
 // Given counts the approvals so far.
