@@ -4,8 +4,6 @@
 // protocol.
 package gate
 
-import "slices"
-
 // Facts is what a protocol's parser knows of a command. The keys are CONTRACT
 // 3's.
 type Facts struct {
@@ -53,6 +51,9 @@ type Param struct {
 
 // Command is the unit of decision.
 type Command struct {
+	// Conn is the generation's view that the facts were made under, from
+	// Acquire; nil takes the newest.
+	Conn *Connection
 	ID        string // given by Decide
 	Facts     *Facts
 	Text      []byte
@@ -70,18 +71,9 @@ type Command struct {
 	// is lifted for this principal.
 	Refuse        *Refusal
 	RefuseColumns []string
-}
 
-// clone keeps what outlives the caller's buffers.
-func (c *Command) clone() *Command {
-	d := *c
-	d.Text = slices.Clone(c.Text)
-	d.Canonical = slices.Clone(c.Canonical)
-	d.Params = slices.Clone(c.Params)
-	for i := range d.Params {
-		d.Params[i].Value = slices.Clone(d.Params[i].Value)
-	}
-	return &d
+	size     int64 // bytes of a text that was not kept whole
+	redacted *redacted
 }
 
 // Outcome is how a command ended.

@@ -77,7 +77,9 @@ type Options struct {
 	RedactAll func() bool
 	// Development is shown in records: some checks are off.
 	Development bool
-	Metrics     *Metrics
+	// OnChange is called after a ticket changed; it must not block.
+	OnChange func()
+	Metrics  *Metrics
 	Logger      *slog.Logger
 }
 

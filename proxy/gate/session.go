@@ -9,8 +9,10 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"sluice.dev/proxy/approval"
 	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/identity"
+	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/recording"
 )
 
@@ -54,8 +56,11 @@ type Session struct {
 	why     End
 	whyText string
 
-	allowedFor     *Connection // the connection that sessionAllowed was worked out for
-	sessionAllowed bool
+	planFor  *Connection // the connection that basePlan was built for
+	basePlan *mask.Plan
+	edits    []Edit // reused by Detect
+	// open has the tickets used in the transaction that is open.
+	open []*approval.Waiter
 }
 
 // SessionInfo is a session as the console and the command line list it.
@@ -147,8 +152,27 @@ func (s *Session) end(why End, text string) {
 	})
 }
 
-// Log is where the session's records go; a driver waits on it for durability.
-func (s *Session) Log() *audit.Log { return s.gw.Log }
+// Await returns when a record is durable. With an error it never will be: the
+// session is told to end, and nothing that waited for the record may be sent.
+func (s *Session) Await(ctx context.Context, seq Seq) error {
+	log := s.gw.Log
+	err := log.Err()
+	if err == nil && seq <= log.Durable() {
+		return nil
+	}
+	if err == nil {
+		err = log.Wait(ctx, seq)
+	}
+	if err != nil {
+		s.end(EndStopped, "the audit log has stopped")
+	}
+	return err
+}
+
+// Acquire retains the newest generation's view of the session's connection,
+// for one command; nil when it has been removed. A Command that carries it
+// hands it over to Decide or Preview.
+func (s *Session) Acquire() *Connection { return s.gw.Connection(s.connection) }
 
 // Gateway is the whole that the session belongs to.
 func (s *Session) Gateway() *Gateway { return s.gw }

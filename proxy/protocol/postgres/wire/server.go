@@ -81,3 +81,25 @@ func ReadCopyResponse(body []byte) (CopyFormat, error) {
 	}
 	return f, c.end("CopyResponse")
 }
+
+// Notification is a NotificationResponse.
+type Notification struct {
+	PID              uint32
+	Channel, Payload string
+}
+
+// ReadNotification reads the body of a NotificationResponse.
+func ReadNotification(body []byte) (Notification, error) {
+	c := cursor{b: body}
+	n := Notification{PID: c.u32(), Channel: c.str(), Payload: c.str()}
+	return n, c.end("NotificationResponse")
+}
+
+// AppendNotification appends a NotificationResponse.
+func AppendNotification(dst []byte, n Notification) []byte {
+	dst, at := Begin(dst, 'A')
+	dst = append(dst, byte(n.PID>>24), byte(n.PID>>16), byte(n.PID>>8), byte(n.PID))
+	dst = append(append(dst, n.Channel...), 0)
+	dst = append(append(dst, n.Payload...), 0)
+	return End(dst, at)
+}

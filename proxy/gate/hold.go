@@ -1,0 +1,205 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sluice.dev/proxy/approval"
+)
+
+// hold puts a command on the ledger. It may come back approved already (a
+// client that was given a ticket sends its action again), pending, or refused.
+func (s *Session) hold(c *Command, v *Verdict, j *judged) {
+	action := approval.Action{Principal: s.Principal, Connection: s.connection, Database: c.Database,
+		Role: c.Role, Path: c.Path, Canonical: c.Canonical}
+	for _, p := range c.Params {
+		action.Values = append(action.Values, approval.Value{Bytes: p.Value, Null: p.Null, Binary: p.Binary})
+	}
+	req := approval.Request{
+		Digest: action.Digest(), Principal: s.Principal, Session: s.ID, Connection: s.connection, Protocol: s.protocol, Database: c.Database,
+		Description: c.Facts.Description, Fingerprint: c.Facts.Fingerprint,
+		InTransaction: c.InTransaction, Generation: j.conn.Generation.ID(),
+		SessionLimit: j.conn.Limits.HoldsPerSession,
+	}
+	red := s.redact(c, j)
+	req.Command, req.Parameters = red.text, red.params
+	var names []string
+	for _, h := range j.decision.Holds {
+		rule, ok := j.conn.Approvals[h.Approval]
+		if !ok {
+			s.refuse(c, v, j, CannotDecide(fmt.Errorf("policy %s holds for approval %q, which is not configured", h.Policy, h.Approval)))
+			return
+		}
+		req.Rules = append(req.Rules, rule)
+		req.Reasons = append(req.Reasons, approval.Reason{Policy: h.Policy, Approval: h.Approval, Reason: h.Reason})
+		names = append(names, h.Approval)
+	}
+	w, err := s.gw.Ledger.Request(context.Background(), req)
+	if err != nil {
+		s.refuse(c, v, j, CannotDecide(err))
+		return
+	}
+	h := &Hold{Ticket: w.Ticket(), waiter: w, rules: names, since: time.Now()}
+	if now, over := ended(w); over {
+		if now.Approved() {
+			v.ticket = w
+			s.admit(c, v, j)
+			return
+		}
+		w.Leave()
+		s.refuseTicket(c, v, j, now)
+		return
+	}
+	h.Notice = w.Hold().Notice(s.gw.TicketURL(h.Ticket))
+	r := s.commandRecord("cmd.hold", c, v, j)
+	r.Decision.Verdict, r.Decision.Ticket = "hold", h.Ticket
+	seq, err := s.gw.Log.Append(r)
+	if err != nil {
+		w.Leave()
+		v.done()
+		v.Refusal = LogStopped()
+		return
+	}
+	s.held.Add(1)
+	s.gw.Metrics.Commands.WithLabelValues(s.protocol, "hold").Inc()
+	s.recordHold(c, h)
+	v.done() // release decides again, under the generation of then
+	v.Intent, v.Pending = seq, h
+}
+
+func ended(w *approval.Waiter) (approval.Outcome, bool) {
+	select {
+	case <-w.Done():
+		return w.Outcome(), true
+	default:
+		return approval.Outcome{}, false
+	}
+}
+
+// Resume goes on with a command whose hold is Done: it is decided again, and
+// runs only if it is still allowed and its ticket was not used by another.
+func (s *Session) Resume(c *Command, v *Verdict) Verdict {
+	h := v.Pending
+	s.held.Add(-1)
+	o, over := ended(h.waiter)
+	if !over {
+		h.waiter.Leave()
+		return s.answer(c, CannotDecide(fmt.Errorf("ticket %s was taken up before it was decided", h.Ticket)))
+	}
+	if !o.Approved() {
+		h.waiter.Leave()
+		return s.answerTicket(c, o)
+	}
+	next := s.decide(c, h)
+	if next.Refusal != nil || next.Pending != nil {
+		h.waiter.Leave()
+	}
+	return next
+}
+
+// Abandon takes a held command back: its client cancelled, or is gone.
+func (s *Session) Abandon(v *Verdict, why string) {
+	if v.Pending == nil {
+		return
+	}
+	s.held.Add(-1)
+	v.Pending.waiter.Leave()
+	s.gw.Logger.Debug("gate: a held command was taken back", "session", s.ID, "ticket", v.Pending.Ticket, "why", why)
+}
+
+// Withdrawn records that a held command was cancelled by its client.
+func (s *Session) Withdrawn(c *Command, r *Refusal) (*Refusal, Seq) {
+	v := s.answer(c, r)
+	return v.Refusal, v.Intent
+}
+
+// answer is a refusal of a command that was held.
+func (s *Session) answer(c *Command, r *Refusal) Verdict {
+	conn := s.gw.Connection(s.connection)
+	if conn == nil {
+		return Verdict{Refusal: r}
+	}
+	v := Verdict{conn: conn, began: time.Now()}
+	s.refuse(c, &v, &judged{conn: conn}, r)
+	return v
+}
+
+func (s *Session) answerTicket(c *Command, o approval.Outcome) Verdict {
+	return s.answer(c, ticketRefusal(o))
+}
+
+func (s *Session) refuseTicket(c *Command, v *Verdict, j *judged, o approval.Outcome) {
+	s.refuse(c, v, j, ticketRefusal(o))
+}
+
+// ticketRefusal tells a client how its ticket stands.
+func ticketRefusal(o approval.Outcome) *Refusal {
+	if o.Err != nil {
+		return CannotDecide(o.Err)
+	}
+	text, hint := o.Text()
+	r := &Refusal{Kind: TicketPending, Text: text, Hint: hint, Ticket: o.Hold.Ticket}
+	if o.Hold.State == approval.Denied {
+		r.Kind = TicketDenied
+	}
+	return r
+}
+
+// finishTicket tells the ledger how a claimed action ended.
+func (s *Session) finishTicket(w *approval.Waiter, outcome string) {
+	if err := s.gw.Ledger.Finish(w.Ticket(), outcome); err != nil {
+		s.gw.Logger.Warn("gate: the ledger does not know how a ticket ended", "ticket", w.Ticket(), "outcome", outcome, "error", err)
+	}
+}
+
+// Transaction tells the gate that a transaction boundary has passed: idle says
+// that none is open any more, rolledBack that the one that ended was undone.
+// Tickets used inside it learn their effect then.
+func (s *Session) Transaction(idle, rolledBack bool) {
+	if !idle || len(s.open) == 0 {
+		return
+	}
+	effect := "committed"
+	if rolledBack {
+		effect = "rolled back"
+	}
+	for _, w := range s.open {
+		s.finishTicket(w, effect)
+	}
+	s.open = s.open[:0]
+}
+
+// Finish records how a command ended, once. It returns the record that must be
+// durable before the client reads that the command is finished; 0 when it may
+// read at once.
+func (s *Session) Finish(c *Command, v *Verdict, o Outcome) Seq {
+	if v.conn == nil {
+		return 0
+	}
+	defer v.done()
+	r := s.outcomeRecord(c, v, o)
+	s.recordComplete(c, o)
+	if v.ticket != nil {
+		switch {
+		case o.Result == "unknown":
+			s.finishTicket(v.ticket, "unknown")
+		case o.Result != "ok":
+			s.finishTicket(v.ticket, "error")
+		default:
+			s.open = append(s.open, v.ticket) // its transaction decides
+		}
+		v.ticket = nil
+	}
+	var seq Seq
+	var err error
+	if v.Durable {
+		seq, err = s.gw.Log.Append(r)
+	} else {
+		_, err = s.gw.Log.Grouped(r)
+	}
+	if err != nil {
+		s.end(EndStopped, "the audit log has stopped")
+	}
+	return seq
+}

@@ -1,0 +1,168 @@
+package gate
+
+import (
+	"sort"
+	"time"
+
+	"sluice.dev/proxy/approval"
+	"sluice.dev/proxy/audit"
+	"sluice.dev/proxy/identity"
+)
+
+// record begins a record of the session; each takes the next number of it.
+func (s *Session) record(event string) *audit.Record {
+	return &audit.Record{Event: event, Time: time.Now(), Session: s.ID, SessionSeq: s.seq.Add(1),
+		Principal: auditPrincipal(s.Principal),
+		Client:    audit.Client{Address: s.Client.Address, Application: s.Client.Application, User: s.Client.User}}
+}
+
+func auditPrincipal(p *identity.Principal) audit.Principal {
+	out := audit.Principal{Subject: p.Subject, Issuer: p.Issuer, Groups: p.Groups, Kinds: p.Kinds, TokenID: p.TokenID}
+	for _, h := range p.Chain {
+		out.Chain = append(out.Chain, audit.Hop{Subject: h.Subject, Issuer: h.Issuer, Kind: h.Kind, Proof: h.Proof})
+	}
+	return out
+}
+
+func (s *Session) target(c *Connection, database, role string) audit.Connection {
+	t := audit.Connection{Name: c.Name, Protocol: c.Protocol, Address: c.Address, Database: c.Database, Role: c.Role, Credential: c.Credential}
+	if database != "" {
+		t.Database = database
+	}
+	if role != "" {
+		t.Role = role
+	}
+	return t
+}
+
+// commandRecord is a record about one command: what it would do, and what was
+// decided about it.
+func (s *Session) commandRecord(event string, c *Command, v *Verdict, j *judged) *audit.Record {
+	r := s.record(event)
+	r.Command = c.ID
+	r.Connection = s.target(j.conn, c.Database, c.Role)
+	f := c.Facts
+	red := s.redact(c, j)
+	r.Action = audit.Action{Operations: f.Operations, Reads: f.Reads, Writes: f.Writes, Functions: f.Functions,
+		Text: red.text, TextSize: int64(len(c.Text)), Parameters: int64(len(c.Params)),
+		Fingerprint: f.Fingerprint, Complete: f.Complete, Resolved: f.Resolved, Labels: j.class.labels, Risk: int64(j.class.risk)}
+	if c.size > r.Action.TextSize {
+		r.Action.TextSize = c.size
+	}
+	switch {
+	case f.Session:
+		r.Action.Class = "session"
+	case f.ReadOnly:
+		r.Action.Class = "read"
+	default:
+		r.Action.Class = "write"
+	}
+	for name, on := range f.Flags {
+		if on {
+			r.Action.Flags = append(r.Action.Flags, name)
+		}
+	}
+	sort.Strings(r.Action.Flags)
+	if len(red.params) > 0 {
+		r.Detail = paramDetail(red.params)
+	}
+	d := &j.decision
+	r.Decision.Policies = d.Policies
+	for _, x := range d.Denies {
+		r.Decision.Reasons = append(r.Decision.Reasons, x.Policy+": "+x.Reason)
+	}
+	for _, x := range d.Holds {
+		r.Decision.Reasons = append(r.Decision.Reasons, x.Policy+": "+x.Reason)
+	}
+	for _, x := range d.Shadow {
+		r.Decision.Shadow = append(r.Decision.Shadow, x.Policy+"="+x.Verdict.String())
+	}
+	if v.Masks != nil {
+		for col, t := range v.Masks.Columns {
+			r.Decision.Masks = append(r.Decision.Masks, col+"="+t.Action.String())
+		}
+		sort.Strings(r.Decision.Masks)
+		for _, det := range v.Masks.Detectors {
+			r.Decision.Masks = append(r.Decision.Masks, "plugin "+det.Plugin+"="+det.Treatment.Action.String())
+		}
+	}
+	if v.ticket != nil {
+		h := v.ticket.Hold()
+		r.Decision.Ticket, r.Action.Digest = h.Ticket, h.Digest
+	}
+	r.Config.Generation = j.conn.Generation.ID()
+	return r
+}
+
+// maxParams bounds how many bound values one record shows.
+const maxParams = 32
+
+func paramDetail(params []string) map[string]string {
+	out := make(map[string]string, min(len(params), maxParams))
+	for i, p := range params {
+		if i == maxParams {
+			break
+		}
+		out["$"+itoa(i+1)] = p
+	}
+	return out
+}
+
+func itoa(n int) string {
+	if n < 10 {
+		return string(rune('0' + n))
+	}
+	return itoa(n/10) + string(rune('0'+n%10))
+}
+
+func (s *Session) outcomeRecord(c *Command, v *Verdict, o Outcome) *audit.Record {
+	r := s.record("cmd.result")
+	r.Command = c.ID
+	r.Result = audit.Result{Outcome: o.Result, Code: o.Code, Effect: o.Effect, Rows: o.Rows, BytesIn: o.BytesIn, BytesOut: o.BytesOut,
+		Masked: o.Masked, DurationUS: time.Since(v.began).Microseconds()}
+	r.Result.Timing.Hold = v.hold.Microseconds()
+	return r
+}
+
+// LedgerEvent records one change of a hold. The ledger calls it, in order.
+func (g *Gateway) LedgerEvent(e approval.Event) {
+	h := &e.Hold
+	r := &audit.Record{Time: e.At, Session: h.Session, Principal: auditPrincipal(&h.Principal),
+		Connection: audit.Connection{Name: h.Connection, Protocol: h.Protocol, Database: h.Database}}
+	r.Approval = audit.Approval{Ticket: h.Ticket, ActionDigest: h.Digest, State: string(h.State), Expires: h.Expires}
+	if len(h.Rules) > 0 {
+		r.Approval.Name, r.Approval.Self, r.Approval.Required = h.Rules[0].Name, h.Rules[0].Self, int64(h.Rules[0].Required)
+	}
+	if e.Vote != nil {
+		r.Approval.Approver = audit.Principal{Subject: e.Vote.Subject, Issuer: e.Vote.Issuer, Groups: e.Vote.Groups, TokenID: e.Vote.TokenID}
+		r.Approval.Reason = e.Vote.Reason
+	}
+	switch e.Kind {
+	case approval.EventRequested:
+		r.Event = audit.ApprovalRequest
+	case approval.EventTightened:
+		r.Event = "approval.tighten"
+	case approval.EventVote, approval.EventApproved:
+		r.Event = audit.ApprovalGrant
+	case approval.EventDenied:
+		r.Event = audit.ApprovalDeny
+	case approval.EventExpired:
+		r.Event = audit.ApprovalExpire
+	case approval.EventWithdrawn:
+		r.Event = "approval.withdraw"
+	case approval.EventClaimed:
+		r.Event = audit.ApprovalConsume
+	case approval.EventFinished:
+		r.Event = "approval.finish"
+		r.Result.Effect = h.Outcome
+	}
+	if h.Note != "" {
+		r.Detail = map[string]string{"note": h.Note}
+	}
+	if _, err := g.Log.Append(r); err != nil {
+		g.Logger.Error("gate: a change of a ticket could not be recorded", "ticket", h.Ticket, "error", err)
+	}
+	if g.OnChange != nil {
+		g.OnChange()
+	}
+}

@@ -1,0 +1,496 @@
+package postgres
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/mask"
+	"sluice.dev/proxy/protocol/postgres/wire"
+)
+
+// copySpec is what a COPY … TO STDOUT statement says of its output. columns is
+// empty when they are not known by name.
+type copySpec struct {
+	format    string // text, csv or binary
+	delimiter byte
+	quote     byte
+	escape    byte
+	null      string
+	header    bool
+	columns   []copyColumn
+}
+
+// copyColumn is one column of a COPY: the configured columns that it stands
+// for, or derived when that cannot be told.
+type copyColumn struct {
+	name    string
+	table   string
+	origins []string
+	derived bool
+	oid     uint32
+}
+
+// copyMasker changes COPY data on its way to the client. A CopyData message
+// may end anywhere in a row, so what is not a whole row yet is kept, within
+// limits.message.
+type copyMasker struct {
+	spec    *copySpec
+	plan    []cellPlan // one each; empty: every column is looked into by detectors
+	rest    []byte
+	started bool // binary: the signature has passed; text: the header line has
+	lines   int64
+	any     cellPlan
+}
+
+func (m *machine) copyStarts(e *entry, typ byte, msg, body []byte) error {
+	run := e.run
+	f, err := wire.ReadCopyResponse(body)
+	if err != nil {
+		return err
+	}
+	switch typ {
+	case 'G':
+		if !run.a.copyIn {
+			return &wire.ProtocolError{Text: "the database asks for COPY data that the statement does not announce"}
+		}
+		m.copying = run
+		// The server ignores a Sync that it reads before CopyDone (PostgreSQL
+		// 55.2.6), so none of those sent so far is answered.
+		kept := m.queue[:1]
+		for _, q := range m.queue[1:] {
+			if q.kind != 'S' {
+				kept = append(kept, q)
+			}
+		}
+		m.queue = kept
+	case 'H':
+		if err := m.prepareCopy(e, f); err != nil {
+			return err
+		}
+		if m.discard {
+			return nil
+		}
+	default:
+		return &wire.ProtocolError{Text: "replication is not passed on"}
+	}
+	m.toClient = append(m.toClient, msg...)
+	return nil
+}
+
+// prepareCopy works out what happens to each column of a COPY.
+func (m *machine) prepareCopy(e *entry, f wire.CopyFormat) error {
+	run := e.run
+	plan := run.verdict.Masks
+	if plan.Empty() {
+		return nil
+	}
+	hides := run.a.touches() && plan.Derived.Action != mask.None
+	spec := run.a.copy
+	if spec == nil || (f.Binary != (spec.format == "binary")) {
+		m.cutOff(e, gate.CannotMask("the options of this COPY are not understood"))
+		return nil
+	}
+	if hides && len(spec.columns) != f.Columns {
+		m.cutOff(e, gate.CannotMask("the columns of this COPY are not known"))
+		return nil
+	}
+	c := &copyMasker{spec: spec}
+	format := 0
+	if f.Binary {
+		format = 1
+	}
+	detects := len(plan.Detectors) > 0
+	c.any = cellPlan{ty: typeInfo{family: familyText}, format: format, detect: detects && format == 0}
+	active := c.any.detect
+	for _, col := range spec.columns {
+		p := cellPlan{name: col.name, table: col.table, ty: typeOf(col.oid, m.lens.typeInfo), format: format}
+		if hides {
+			p.treatment, p.derived = m.lens.treatment(plan, col.origins, col.derived)
+		}
+		p.detect = detects && p.treatment.Action == mask.None && (p.ty.family == familyText || p.ty.family == familyJSON ||
+			p.ty.family == familyJSONB || (format == 0 && p.ty.family != familyInt && p.ty.family != familyUUID && p.ty.family != familyBytea))
+		active = active || p.detect || p.treatment.Action != mask.None
+		c.plan = append(c.plan, p)
+	}
+	if active {
+		run.copyOut = c
+	}
+	return nil
+}
+
+// copyRow handles one CopyData from the server that has to be looked at.
+func (m *machine) copyRow(e *entry, msg, body []byte) error {
+	run := e.run
+	if run == nil {
+		return unexpected('d', e)
+	}
+	run.out += int64(len(msg))
+	c := run.copyOut
+	if c == nil {
+		run.rows++
+		if limit := run.verdict.Limits.Rows; limit > 0 && run.rows > limit {
+			m.cutOff(e, gate.RowLimit(limit))
+			return nil
+		}
+		m.toClient = append(m.toClient, msg...)
+		return nil
+	}
+	c.rest = append(c.rest, body...)
+	if len(c.rest) > m.opts.limits().Message {
+		m.cutOff(e, gate.CannotMask("one row of the COPY is over limits.message"))
+		return nil
+	}
+	return m.copyWhole(e, false)
+}
+
+func (m *machine) copyEnds(e *entry) error { return m.copyWhole(e, true) }
+
+// copyWhole masks the whole rows that have come.
+func (m *machine) copyWhole(e *entry, last bool) error {
+	run, c := e.run, e.run.copyOut
+	var rows [][][]byte
+	var raw [][]byte // what goes out before row i as it came
+	used := 0
+	for {
+		cells, n, verbatim, ok := c.next(c.rest[used:], last)
+		if n < 0 {
+			m.cutOff(e, gate.CannotMask("the COPY data is not in the format that it announces"))
+			return gate.CannotMask("copy")
+		}
+		if !ok {
+			break
+		}
+		used += n
+		if verbatim != nil {
+			rows, raw = append(rows, nil), append(raw, bytes.Clone(verbatim))
+			continue
+		}
+		run.rows++
+		if limit := run.verdict.Limits.Rows; limit > 0 && run.rows > limit {
+			m.cutOff(e, gate.RowLimit(limit))
+			return gate.RowLimit(limit)
+		}
+		if len(c.plan) > 0 && len(cells) != len(c.plan) {
+			m.cutOff(e, gate.CannotMask("a row of the COPY has another number of columns than announced"))
+			return gate.CannotMask("copy")
+		}
+		rows, raw = append(rows, cells), append(raw, nil)
+	}
+	key := m.gs.Key()
+	for _, cells := range rows {
+		for i := range cells {
+			p := c.cell(i)
+			if p.treatment.Action == mask.None {
+				continue
+			}
+			run.masked++
+			if p.derived {
+				cells[i] = derivedCell(p)
+			} else {
+				cells[i] = treat(key, p.treatment, m.gs.Scope(p.treatment.Scope), p.ty, p.format, cells[i])
+			}
+		}
+	}
+	for _, d := range run.verdict.Masks.Detectors {
+		if r := m.detectCopy(run, c, rows, d); r != nil {
+			m.cutOff(e, r)
+			return r
+		}
+	}
+	for i, cells := range rows {
+		dst, at := wire.Begin(m.toClient, 'd')
+		if raw[i] != nil {
+			dst = append(dst, raw[i]...)
+		} else {
+			dst = c.spec.appendRow(dst, cells)
+		}
+		m.toClient = wire.End(dst, at)
+	}
+	c.rest = append(c.rest[:0], c.rest[used:]...)
+	return nil
+}
+
+func (c *copyMasker) cell(i int) cellPlan {
+	if len(c.plan) == 0 {
+		return c.any
+	}
+	return c.plan[i]
+}
+
+func (m *machine) detectCopy(run *running, c *copyMasker, rows [][][]byte, d mask.Detector) *gate.Refusal {
+	width := 0
+	for _, cells := range rows {
+		width = max(width, len(cells))
+	}
+	if width == 0 {
+		return nil
+	}
+	masker := &rowMasker{plan: make([]cellPlan, width)}
+	for i := range masker.plan {
+		masker.plan[i] = c.cell(i)
+	}
+	var whole [][][]byte
+	for _, cells := range rows {
+		if len(cells) == width {
+			whole = append(whole, cells)
+		} else if cells != nil {
+			return gate.CannotMask("the rows of the COPY differ in their number of columns")
+		}
+	}
+	return m.detect(run, masker, whole, d)
+}
+
+// next takes one row from b. ok is false when it is not whole yet; n is below
+// zero when it is no row at all. verbatim is what passes as it is: a header
+// line, the binary signature and trailer.
+func (c *copyMasker) next(b []byte, last bool) (cells [][]byte, n int, verbatim []byte, ok bool) {
+	if len(b) == 0 {
+		return nil, 0, nil, false
+	}
+	switch c.spec.format {
+	case "binary":
+		return c.nextBinary(b)
+	case "csv":
+		cells, n, ok = c.spec.nextCSV(b, last)
+	default:
+		cells, n, ok = c.spec.nextText(b, last)
+	}
+	if ok && !c.started {
+		c.started = true
+		if c.spec.header {
+			return nil, n, b[:n], true
+		}
+	}
+	return cells, n, nil, ok
+}
+
+// binarySignature opens binary COPY data (COPY, Binary Format).
+const binarySignature = "PGCOPY\n\xff\r\n\x00"
+
+func (c *copyMasker) nextBinary(b []byte) (cells [][]byte, n int, verbatim []byte, ok bool) {
+	if !c.started {
+		if len(b) < 19 {
+			return nil, 0, nil, false
+		}
+		ext := int(binary.BigEndian.Uint32(b[15:]))
+		if string(b[:11]) != binarySignature || ext < 0 || ext > 1<<20 {
+			return nil, -1, nil, false
+		}
+		if len(b) < 19+ext {
+			return nil, 0, nil, false
+		}
+		c.started = true
+		return nil, 19 + ext, b[:19+ext], true
+	}
+	if len(b) < 2 {
+		return nil, 0, nil, false
+	}
+	count := int(int16(binary.BigEndian.Uint16(b)))
+	if count == -1 {
+		return nil, 2, b[:2], true
+	}
+	if count < 0 {
+		return nil, -1, nil, false
+	}
+	at := 2
+	for range count {
+		if len(b) < at+4 {
+			return nil, 0, nil, false
+		}
+		size := int(int32(binary.BigEndian.Uint32(b[at:])))
+		at += 4
+		if size == -1 {
+			cells = append(cells, nil)
+			continue
+		}
+		if size < 0 {
+			return nil, -1, nil, false
+		}
+		if len(b) < at+size {
+			return nil, 0, nil, false
+		}
+		cells = append(cells, append(make([]byte, 0, size), b[at:at+size]...))
+		at += size
+	}
+	return cells, at, nil, true
+}
+
+// nextText takes one line of the text format: fields parted by the delimiter,
+// backslash escapes, \N for NULL (COPY, Text Format).
+func (s *copySpec) nextText(b []byte, last bool) (cells [][]byte, n int, ok bool) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 {
+		if !last {
+			return nil, 0, false
+		}
+		end = len(b)
+	}
+	line := b[:end]
+	n = min(end+1, len(b))
+	for {
+		at := nextDelimiter(line, s.delimiter)
+		f := line[:at]
+		if string(f) == s.null {
+			cells = append(cells, nil)
+		} else {
+			cells = append(cells, unescapeCopy(f))
+		}
+		if at == len(line) {
+			return cells, n, true
+		}
+		line = line[at+1:]
+	}
+}
+
+func nextDelimiter(line []byte, d byte) int {
+	for i := 0; i < len(line); i++ {
+		if line[i] == '\\' {
+			i++
+			continue
+		}
+		if line[i] == d {
+			return i
+		}
+	}
+	return len(line)
+}
+
+var copyEscapes = map[byte]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v'}
+
+// unescapeCopy undoes the escapes that the server writes.
+func unescapeCopy(f []byte) []byte {
+	out := make([]byte, 0, len(f))
+	for i := 0; i < len(f); i++ {
+		c := f[i]
+		if c == '\\' && i+1 < len(f) {
+			i++
+			c = f[i]
+			if e, ok := copyEscapes[c]; ok {
+				c = e
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// nextCSV takes one record: quotes may hold line ends, a doubled quote or the
+// escape character stands for a quote; an unquoted NULL string is NULL.
+func (s *copySpec) nextCSV(b []byte, last bool) (cells [][]byte, n int, ok bool) {
+	cell := []byte{}
+	quoted, inside := false, false
+	flush := func() {
+		if !quoted && string(cell) == s.null {
+			cells = append(cells, nil)
+		} else {
+			cells = append(cells, cell)
+		}
+		cell, quoted = []byte{}, false
+	}
+	for i := 0; i < len(b); i++ {
+		c := b[i]
+		switch {
+		case inside && c == s.escape && i+1 < len(b) && (b[i+1] == s.quote || b[i+1] == s.escape) && (s.escape != s.quote || b[i+1] == s.quote):
+			i++
+			cell = append(cell, b[i])
+		case inside && c == s.escape && i+1 == len(b) && !last:
+			return nil, 0, false
+		case c == s.quote:
+			inside, quoted = !inside, true
+		case !inside && c == s.delimiter:
+			flush()
+		case !inside && c == '\n':
+			flush()
+			return cells, i + 1, true
+		default:
+			cell = append(cell, c)
+		}
+	}
+	if !last || inside {
+		return nil, 0, false
+	}
+	flush()
+	return cells, len(b), true
+}
+
+// appendRow writes a row in the format it came in.
+func (s *copySpec) appendRow(dst []byte, cells [][]byte) []byte {
+	switch s.format {
+	case "binary":
+		dst = append(dst, byte(len(cells)>>8), byte(len(cells)))
+		for _, c := range cells {
+			dst = wire.AppendCell(dst, c)
+		}
+		return dst
+	case "csv":
+		for i, c := range cells {
+			if i > 0 {
+				dst = append(dst, s.delimiter)
+			}
+			dst = s.appendCSV(dst, c, len(cells) == 1)
+		}
+	default:
+		for i, c := range cells {
+			if i > 0 {
+				dst = append(dst, s.delimiter)
+			}
+			if c == nil {
+				dst = append(dst, s.null...)
+			} else {
+				dst = s.appendText(dst, c)
+			}
+		}
+	}
+	return append(dst, '\n')
+}
+
+func (s *copySpec) appendText(dst, c []byte) []byte {
+	for _, x := range c {
+		switch x {
+		case '\b':
+			dst = append(dst, '\\', 'b')
+		case '\f':
+			dst = append(dst, '\\', 'f')
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		case '\v':
+			dst = append(dst, '\\', 'v')
+		case '\\':
+			dst = append(dst, '\\', '\\')
+		default:
+			if x == s.delimiter {
+				dst = append(dst, '\\')
+			}
+			dst = append(dst, x)
+		}
+	}
+	return dst
+}
+
+func (s *copySpec) appendCSV(dst, c []byte, alone bool) []byte {
+	if c == nil {
+		return append(dst, s.null...)
+	}
+	needs := string(c) == s.null || (alone && string(c) == `\.`)
+	for _, x := range c {
+		if x == s.delimiter || x == s.quote || x == '\n' || x == '\r' {
+			needs = true
+		}
+	}
+	if !needs {
+		return append(dst, c...)
+	}
+	dst = append(dst, s.quote)
+	for _, x := range c {
+		if x == s.quote || x == s.escape {
+			dst = append(dst, s.escape)
+		}
+		dst = append(dst, x)
+	}
+	return append(dst, s.quote)
+}

@@ -1,0 +1,360 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"sluice.dev/proxy/gate"
+)
+
+// chunk is how many bytes are read from a socket at once.
+const chunk = 16 << 10
+
+// driver moves a session's bytes: one goroutine reads the client, one the
+// server, and whoever has made the machine say something writes it out. It owns
+// both goroutines and the ones that wait for holds, and returns when all ended.
+type driver struct {
+	m      *machine
+	mu     sync.Mutex // guards m
+	client net.Conn
+	server *server
+	gs     *gate.Session
+	opts   *Options
+
+	// Writers take what there is to say under the lock of their direction, so
+	// that the order in which it was said is the order in which it is sent.
+	toClient, toServer sync.Mutex
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	// moved is signalled when a hold ends: a client reader that had stopped
+	// reading goes on.
+	moved chan struct{}
+}
+
+func newDriver(ctx context.Context, m *machine, client net.Conn, s *server) *driver {
+	d := &driver{m: m, client: client, server: s, gs: m.gs, opts: m.lens.opts, moved: make(chan struct{}, 1)}
+	d.ctx, d.cancel = context.WithCancel(ctx)
+	return d
+}
+
+// run moves bytes until one side is gone or the gateway ends the session. It
+// returns why, in a word or two, for the record.
+func (d *driver) run() string {
+	reason := make(chan string, 3)
+	d.wg.Go(func() { reason <- d.readClient() })
+	d.wg.Go(func() { reason <- d.readServer() })
+	d.wg.Go(func() {
+		if why := d.watchEnd(); why != "" {
+			reason <- why
+		}
+	})
+	first := <-reason
+	if first == clientGone {
+		d.awaitAnswers()
+	}
+	d.cancel()
+	d.mu.Lock()
+	d.m.Leave()
+	d.mu.Unlock()
+	d.flushClient()
+	past := time.Unix(1, 0)
+	d.client.SetReadDeadline(past)
+	d.server.conn.SetDeadline(past)
+	d.wg.Wait()
+	return first
+}
+
+const (
+	clientGone = "client closed"
+	serverGone = "database closed"
+)
+
+// awaitAnswers lets a command end whose client is gone, for a while: its
+// outcome is worth knowing, and a client may close only its sending side and
+// read on.
+func (d *driver) awaitAnswers() {
+	d.mu.Lock()
+	if d.m.held != nil { // nobody is there to wait for it
+		d.m.Leave()
+	}
+	d.mu.Unlock()
+	for range 100 {
+		d.mu.Lock()
+		owed := len(d.m.queue) > 0 && !d.m.ended
+		d.mu.Unlock()
+		if !owed {
+			return
+		}
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	d.cancelUpstream()
+}
+
+// readClient feeds the machine from the client.
+func (d *driver) readClient() string {
+	buf := make([]byte, chunk)
+	for {
+		d.mu.Lock()
+		full, ended := d.m.full(), d.m.ended
+		d.mu.Unlock()
+		if ended {
+			return "client ended"
+		}
+		if full { // the bytes wait behind a hold; the client's own wait bounds it
+			select {
+			case <-d.moved:
+				continue
+			case <-d.ctx.Done():
+				return "ended"
+			}
+		}
+		n, err := d.client.Read(buf)
+		if n > 0 {
+			d.do(func(m *machine) { m.Client(buf[:n]) })
+		}
+		if err != nil {
+			if d.ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				return "ended"
+			}
+			return clientGone
+		}
+	}
+}
+
+// readServer feeds the machine from the server.
+func (d *driver) readServer() string {
+	buf := make([]byte, chunk)
+	// What log-in had read ahead comes first.
+	for d.server.in.Buffered() > 0 {
+		n, _ := d.server.in.Read(buf)
+		d.do(func(m *machine) { m.Server(buf[:n]) })
+	}
+	for {
+		n, err := d.server.conn.Read(buf)
+		if n > 0 {
+			d.do(func(m *machine) { m.Server(buf[:n]) })
+			d.mu.Lock()
+			ended := d.m.ended
+			d.mu.Unlock()
+			if ended {
+				return "ended"
+			}
+		}
+		if err != nil {
+			if d.ctx.Err() != nil {
+				return "ended"
+			}
+			d.do(func(m *machine) { m.Gone(err) })
+			return serverGone
+		}
+	}
+}
+
+// watchEnd ends the session when the gateway wants it to, or its time is over.
+func (d *driver) watchEnd() string {
+	limits := d.opts.limits()
+	expires := d.gs.Expires(limits.Session)
+	var timer <-chan time.Time
+	if !expires.IsZero() {
+		t := time.NewTimer(time.Until(expires))
+		defer t.Stop()
+		timer = t.C
+	}
+	select {
+	case <-d.ctx.Done():
+		return ""
+	case <-d.gs.Ended():
+		end, text := d.gs.Why()
+		code := "57P01"
+		switch end {
+		case gate.EndStopped:
+			code = "57P03"
+		case gate.EndRevoked:
+			code = "28000"
+		case gate.EndDrain:
+			d.untilIdle(10*time.Second, false)
+		}
+		d.last(code, text)
+		return text
+	case <-timer:
+		// Never inside a command, and for a while not inside a transaction.
+		d.untilIdle(limits.Transaction, true)
+		text := "the session's log-in has expired: connect again with a new token"
+		d.last("28000", text)
+		return "expired"
+	}
+}
+
+// untilIdle waits until the session is owed nothing, at most for limit; with
+// transaction, also until no transaction is open.
+func (d *driver) untilIdle(limit time.Duration, transaction bool) {
+	deadline := time.Now().Add(limit)
+	for {
+		d.mu.Lock()
+		idle := d.m.idle() && (!transaction || d.m.tx == 'I')
+		commandRuns := !d.m.idle()
+		d.mu.Unlock()
+		if idle || (time.Now().After(deadline) && (!transaction || !commandRuns)) {
+			return
+		}
+		select {
+		case <-d.ctx.Done():
+			return
+		case <-d.gs.Ended():
+			if transaction {
+				return
+			}
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (d *driver) last(code, text string) {
+	d.do(func(m *machine) { m.fatal(code, text, "") })
+}
+
+// do lets the machine work, then sends what it has to say and does what it
+// wants.
+func (d *driver) do(f func(*machine)) {
+	d.mu.Lock()
+	f(d.m)
+	want := d.m.want
+	d.m.want = wants{}
+	d.mu.Unlock()
+	if h := want.Watch; h != nil {
+		d.wg.Go(func() { d.watch(h) })
+	}
+	if want.Cancel {
+		d.wg.Go(d.cancelUpstream)
+	}
+	d.flushServer()
+	d.flushClient()
+	if want.Reload {
+		d.reload()
+	}
+}
+
+// reload brings the catalog up to date before the client may send its next
+// command.
+func (d *driver) reload() {
+	ctx, cancel := context.WithTimeout(d.ctx, 30*time.Second)
+	err := d.m.lens.reload(ctx)
+	cancel()
+	if err != nil {
+		d.gs.Gateway().Logger.Warn("postgres: the catalog could not be reloaded; names made since are unknown", "error", err)
+	}
+	d.do(func(m *machine) { m.Reloaded() })
+}
+
+// watch waits for a hold to end.
+func (d *driver) watch(h *held) {
+	select {
+	case <-h.run.verdict.Pending.Done():
+		d.do(func(m *machine) { m.Resolve(h) })
+	case <-d.ctx.Done():
+	}
+	select {
+	case d.moved <- struct{}{}:
+	default:
+	}
+}
+
+// Cancel is the client's CancelRequest for this session.
+func (d *driver) Cancel() {
+	took := false
+	d.do(func(m *machine) { took = m.Cancel() })
+	if took {
+		select {
+		case d.moved <- struct{}{}:
+		default:
+		}
+		return
+	}
+	d.cancelUpstream()
+}
+
+func (d *driver) cancelUpstream() {
+	if d.server.secret == nil {
+		return
+	}
+	if err := d.opts.Upstream.cancel(d.ctx, d.server.pid, d.server.secret); err != nil && d.ctx.Err() == nil {
+		d.gs.Gateway().Logger.Warn("postgres: a cancel request could not be passed on", "session", d.gs.ID, "error", err)
+	}
+}
+
+// flushServer sends what the machine has for the server, once the intents that
+// come before it are durable.
+func (d *driver) flushServer() {
+	d.toServer.Lock()
+	defer d.toServer.Unlock()
+	d.mu.Lock()
+	b, after := d.m.toServer, d.m.serverAfter
+	d.m.toServer = nil
+	d.mu.Unlock()
+	if len(b) == 0 {
+		return
+	}
+	if !d.durable(after) {
+		return // never forwarded: the session ends
+	}
+	if _, err := d.server.conn.Write(b); err != nil && d.ctx.Err() == nil {
+		d.cancelReads()
+	}
+}
+
+// flushClient sends what the machine has for the client, once the records that
+// come before it are durable.
+func (d *driver) flushClient() {
+	d.toClient.Lock()
+	defer d.toClient.Unlock()
+	d.mu.Lock()
+	b, after := d.m.toClient, d.m.clientAfter
+	d.m.toClient = nil
+	d.mu.Unlock()
+	if len(b) == 0 {
+		return
+	}
+	if !d.durable(after) {
+		b = appendError(nil, "FATAL", "57P03", "the audit log has stopped: nothing is forwarded", "", "Refused to be safe. Do not retry; tell the operator.", 0)
+	}
+	d.client.SetWriteDeadline(time.Now().Add(d.opts.writeTimeout()))
+	if _, err := d.client.Write(b); err != nil {
+		d.cancelReads()
+	}
+}
+
+// durable waits for a record. When it cannot come to be, the session ends
+// without an answer released.
+func (d *driver) durable(s gate.Seq) bool {
+	if s == 0 {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := d.gs.Await(ctx, s); err != nil {
+		d.mu.Lock()
+		d.m.ended = true
+		d.mu.Unlock()
+		return false
+	}
+	return true
+}
+
+// cancelReads wakes both readers: a side cannot be written to any more.
+func (d *driver) cancelReads() {
+	d.mu.Lock()
+	d.m.ended = true
+	d.mu.Unlock()
+	d.client.SetReadDeadline(time.Unix(1, 0))
+	d.server.conn.SetReadDeadline(time.Unix(1, 0))
+}

@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/protocol/postgres/catalog"
+)
+
+// Options is one connection as a generation compiled it for this protocol; it
+// is the gate.Connection's Options.
+type Options struct {
+	Upstream *Upstream
+	// Databases are those that a client may ask for, besides the first, which
+	// is the connection's own.
+	Databases []string
+	// Catalogs follows the databases' catalogs, over generations.
+	Catalogs *Catalogs
+	// Columns is the protected set as configured: schema.table.column.
+	Columns []string
+	// Limits of the connection's sessions.
+	Limits gate.Limits
+	// WriteTimeout bounds one write to a client that does not read; 1 minute.
+	WriteTimeout time.Duration
+
+	mu        sync.Mutex
+	protected map[string]*catalog.Protected // by database
+	cache     analyses
+}
+
+func (o *Options) limits() gate.Limits { return o.Limits }
+
+func (o *Options) writeTimeout() time.Duration {
+	if o.WriteTimeout > 0 {
+		return o.WriteTimeout
+	}
+	return time.Minute
+}
+
+// protectedIn resolves the protected set against a snapshot of a database's
+// catalog, and closes it (reference/masking.md 5). A configured column that no
+// longer resolves stays protected under its old number.
+func (o *Options) protectedIn(database string, s *catalog.Snapshot) (*catalog.Protected, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if p := o.protected[database]; p != nil && p.Snapshot() == s {
+		return p, nil
+	}
+	p, errs := s.Protected(o.Columns, o.protected[database])
+	if o.protected == nil {
+		o.protected = make(map[string]*catalog.Protected)
+	}
+	o.protected[database] = p
+	return p, errors.Join(errs...)
+}
+
+// Catalogs follows the catalogs of all databases that connections lead to. It
+// outlives generations, so that a reload does not load them anew.
+type Catalogs struct {
+	// Poll is how often a catalog is looked at for changes made elsewhere; 0
+	// is catalog.DefaultPoll.
+	Poll time.Duration
+
+	mu   sync.Mutex
+	live map[string]*catalog.Live
+}
+
+// Of is the catalog of a database behind an upstream.
+func (c *Catalogs) Of(u *Upstream, database string) *catalog.Live {
+	key := u.Address + "\x00" + u.User + "\x00" + database
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.live[key]; l != nil {
+		return l
+	}
+	if c.live == nil {
+		c.live = make(map[string]*catalog.Live)
+	}
+	l := catalog.Follow(func(ctx context.Context) (catalog.Querier, func(), error) {
+		s, err := u.connect(ctx, database, catalogSettings)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, func() { s.Close() }, nil
+	}, c.Poll)
+	c.live[key] = l
+	return l
+}
+
+// Close stops following all of them.
+func (c *Catalogs) Close() {
+	c.mu.Lock()
+	all := c.live
+	c.live = nil
+	c.mu.Unlock()
+	for _, l := range all {
+		l.Close()
+	}
+}
