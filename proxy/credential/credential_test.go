@@ -102,7 +102,7 @@ func TestEnv(t *testing.T) {
 
 func TestFile(t *testing.T) {
 	for content, want := range map[string]string{
-		"a": "a", "a\n": "a", "a\r\n": "a", "a\n\n": "a\n", " a b \n": " a b ", "a\r": "a\r", "ä\x00b": "ä\x00b",
+		"a": "a", "a\n": "a", "a\r\n": "a", "a\n\n": "a\n", "a b \n": "a b ", "a\r": "a\r", "ä\x00b": "ä\x00b",
 		"": "", "\n": "", strings.Repeat("x", 64<<10): strings.Repeat("x", 64<<10), strings.Repeat("x", 64<<10+1): "",
 	} {
 		path := filepath.Join(t.TempDir(), "secret")

@@ -38,15 +38,19 @@ func (p *Provider) inspect(raw string) error {
 	if h.Crit != nil {
 		return p.refuse(ErrMalformed, "its header has critical extensions") // RFC 7515 §4.1.11
 	}
+	if !json.Valid(payload) {
+		return p.refuse(ErrMalformed, "its payload is not JSON")
+	}
 	if iss := issuer(payload); iss != p.options.Issuer {
 		return p.refuse(ErrIssuer, "it says %s", quote(iss))
 	}
 	return nil
 }
 
-// split decodes header and payload. Dots are counted first: a flood of them costs nothing.
+// split decodes header and payload. Dots are counted first: a flood of them costs nothing. Line ends are refused, which
+// Go's decoder would pass over: one token has one spelling.
 func split(raw string) (head, payload []byte, ok bool) {
-	if strings.Count(raw, ".") != 2 {
+	if strings.Count(raw, ".") != 2 || strings.ContainsAny(raw, "\r\n") {
 		return nil, nil, false
 	}
 	parts := strings.Split(raw, ".")
