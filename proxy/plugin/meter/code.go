@@ -11,6 +11,7 @@ const (
 	costFloatSlow  = 10 // divisions and square roots of floats
 	costCall       = 4
 	costIndirect   = 8
+	costImport     = 256   // a call of the host
 	costPage       = 16384 // each page that memory.grow really added
 	costTableEntry = 8     // each entry of a table that is filled, copied or added
 )
@@ -292,6 +293,14 @@ func (c *coder) instruction(r *reader, wrapped bool) {
 		} else {
 			c.out = append(c.out, op)
 		}
+	case 0x10: // call
+		f := c.p.index(r, len(c.p.funcs), "function")
+		if int64(f) < int64(len(c.p.imports)) {
+			c.spend(costImport)
+		} else {
+			c.spend(costCall)
+		}
+		c.out = append(c.out, r.b[at:r.off]...)
 	case 0x40: // memory.grow
 		c.p.immediates(r, op, c.locals)
 		c.spend(64)

@@ -1,0 +1,204 @@
+package plugin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/tetratelabs/wazero"
+)
+
+// Module is a loaded plugin. Its methods may be called by many goroutines.
+type Module struct {
+	runtime  *Runtime
+	name     string
+	digest   string
+	limits   Limits
+	grants   map[string]bool
+	provides map[string]bool
+	manifest Manifest
+	schema   *jsonschema.Schema
+	settings []byte
+	compiled wazero.CompiledModule
+
+	// slots has one entry for each instance that may exist: an idle one, or
+	// nil for one that has still to be made.
+	slots   chan *instance
+	opening opening
+	ended   chan struct{} // closed with the module, frees who waits for a slot
+	failing atomic.Int32  // failures in a row
+	stats   counters
+}
+
+// Name is the plugin block's label.
+func (m *Module) Name() string { return m.name }
+
+// Digest is the SHA-256 of the module's file, in hex.
+func (m *Module) Digest() string { return m.digest }
+
+// Manifest is what the module says of itself.
+func (m *Module) Manifest() Manifest { return m.manifest }
+
+// Can reports whether the module provides "classify", "mask" or "trigger", or
+// uses a capability such as "pseudonym".
+func (m *Module) Can(capability string) bool {
+	return m.provides[capability] || slices.Contains(m.manifest.Capabilities, capability)
+}
+
+// Quarantined reports whether the module failed so often in a row that it is
+// not called any more.
+func (m *Module) Quarantined() bool { return int(m.failing.Load()) >= m.limits.Failures }
+
+// Close waits for calls that run and frees all instances. Later calls are
+// refused. It may be called twice.
+func (m *Module) Close(ctx context.Context) error {
+	m.opening.mu.Lock()
+	if m.opening.closed {
+		m.opening.mu.Unlock()
+		return nil
+	}
+	m.opening.closed = true
+	m.opening.mu.Unlock()
+	close(m.ended)
+	m.opening.calls.Wait() // each ends by its fuel
+	for range cap(m.slots) {
+		if in := <-m.slots; in != nil {
+			in.close()
+		}
+	}
+	m.runtime.mu.Lock()
+	delete(m.runtime.modules, m)
+	m.runtime.mu.Unlock()
+	return m.compiled.Close(ctx)
+}
+
+// use runs f with an instance of its own. An instance whose call failed is
+// not used again.
+func (m *Module) use(ctx context.Context, what string, f func(*instance) error) error {
+	if !m.provides[what] {
+		return &CallError{Plugin: m.name, Kind: KindABI, What: "does not " + what}
+	}
+	if !m.opening.enter() {
+		return &CallError{Plugin: m.name, Kind: KindClosed, What: "was replaced"}
+	}
+	defer m.opening.calls.Done()
+	if m.Quarantined() {
+		m.stats.Refused.Add(1)
+		return &CallError{Plugin: m.name, Kind: KindQuarantine, What: fmt.Sprintf("is quarantined: it failed %d times in a row and waits for a reload", m.limits.Failures)}
+	}
+	in, err := m.take(ctx)
+	if err != nil {
+		m.stats.Refused.Add(1)
+		return err
+	}
+	if in == nil {
+		if in, err = m.fresh(ctx); err != nil {
+			m.slots <- nil
+			m.failed(ctx, err)
+			return err
+		}
+	}
+	in.data = true
+	m.stats.Calls.Add(1)
+	err = f(in)
+	in.scope = ""
+	var c *CallError
+	switch {
+	case err == nil:
+		m.failing.Store(0)
+		m.slots <- in
+	case errors.As(err, &c) && c.Kind == KindInput:
+		m.slots <- in // the caller's fault, and nothing ran
+	default:
+		in.close()
+		m.slots <- nil
+		m.failed(ctx, err)
+	}
+	return err
+}
+
+func (m *Module) take(ctx context.Context) (*instance, error) {
+	select {
+	case in := <-m.slots:
+		return in, nil
+	default:
+	}
+	t := time.NewTimer(m.limits.Wait)
+	defer t.Stop()
+	select {
+	case in := <-m.slots:
+		return in, nil
+	case <-m.ended:
+		return nil, &CallError{Plugin: m.name, Kind: KindClosed, What: "was replaced"}
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return nil, &CallError{Plugin: m.name, Kind: KindBusy, What: fmt.Sprintf("is busy: none of its %d instances became free", m.limits.Instances)}
+}
+
+// fresh makes a configured instance.
+func (m *Module) fresh(ctx context.Context) (*instance, error) {
+	in, err := m.instantiate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.configure(in, m.settings); err != nil {
+		in.close()
+		return nil, err
+	}
+	return in, nil
+}
+
+func (m *Module) failed(ctx context.Context, err error) {
+	m.stats.Failures.Add(1)
+	n := m.failing.Add(1)
+	kind, detail := KindOf(err), ""
+	var c *CallError
+	if errors.As(err, &c) && (kind == KindTrap || kind == KindDepth || kind == KindMemory) {
+		detail = c.Detail // the engine's words; never the module's own text
+	}
+	m.runtime.log.WarnContext(ctx, "plugin failed", "plugin", m.name, "digest", m.digest, "kind", string(kind), "error", err.Error(), "detail", detail)
+	if int(n) == m.limits.Failures {
+		m.runtime.log.ErrorContext(ctx, "plugin quarantined until it is reloaded", "plugin", m.name, "digest", m.digest, "failures", n)
+	}
+}
+
+type counters struct {
+	Calls, Failures, Refused, LogsDropped, Bytes atomic.Uint64
+	Fuel, MostFuel                               atomic.Int64
+}
+
+func (c *counters) fuel(n int64) {
+	c.Fuel.Add(n)
+	for {
+		most := c.MostFuel.Load()
+		if n <= most || c.MostFuel.CompareAndSwap(most, n) {
+			return
+		}
+	}
+}
+
+// Stats counts since the module was loaded.
+type Stats struct {
+	Calls       uint64 // calls that ran
+	Failures    uint64 // of those, and of instantiations
+	Refused     uint64 // calls that did not run: quarantined, busy
+	LogsDropped uint64 // log lines that were over a limit or not granted
+	Bytes       uint64 // of input
+	Fuel        int64  // spent, all calls
+	MostFuel    int64  // spent, the dearest call
+	Quarantined bool
+}
+
+// Stats returns the counts.
+func (m *Module) Stats() Stats {
+	s := &m.stats
+	return Stats{
+		Calls: s.Calls.Load(), Failures: s.Failures.Load(), Refused: s.Refused.Load(), LogsDropped: s.LogsDropped.Load(),
+		Bytes: s.Bytes.Load(), Fuel: s.Fuel.Load(), MostFuel: s.MostFuel.Load(), Quarantined: m.Quarantined(),
+	}
+}

@@ -1,0 +1,5 @@
+package plugin
+
+import "context"
+
+func (m *Module) selfTest(context.Context) error { return nil }

@@ -1,0 +1,154 @@
+package sluice
+
+const (
+	absent = 1<<32 - 1
+
+	batchHeader = 32
+	columnSize  = 28
+	cellSize    = 12
+	editHeader  = 8
+	editSize    = 24
+)
+
+func u32(b []byte, at int) uint32 {
+	_ = b[at+3]
+	return uint32(b[at]) | uint32(b[at+1])<<8 | uint32(b[at+2])<<16 | uint32(b[at+3])<<24
+}
+
+func putU32(b []byte, at int, v uint32) {
+	_ = b[at+3]
+	b[at], b[at+1], b[at+2], b[at+3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
+}
+
+// Batch is cells to look at. It reads the gateway's bytes where they lie.
+type Batch struct {
+	b       []byte
+	columns int
+	cells   int
+	at      int // of the first cell
+}
+
+// ReadBatch reads an encoded batch (sdk/ABI.md 5). ok is false for a kind of
+// batch that this SDK does not know.
+func ReadBatch(b []byte) (batch Batch, ok bool) {
+	if len(b) < batchHeader || u32(b, 0) != 0 || u32(b, 12) != batchHeader {
+		return Batch{}, false
+	}
+	return Batch{b: b, columns: int(u32(b, 4)), cells: int(u32(b, 8)), at: int(u32(b, 16))}, true
+}
+
+// Columns is the number of columns.
+func (b *Batch) Columns() int { return b.columns }
+
+// Cells is the number of cells.
+func (b *Batch) Cells() int { return b.cells }
+
+// Window reports that the one cell is a part of a longer value.
+func (b *Batch) Window() bool { return u32(b.b, 20)&1 != 0 }
+
+// Column describes column i.
+func (b *Batch) Column(i int) Column { return Column{b.b, batchHeader + columnSize*i} }
+
+// Cell returns the value of cell i and its column; a NULL is a nil value.
+func (b *Batch) Cell(i int) (value []byte, column int) {
+	at := b.at + cellSize*i
+	n := u32(b.b, at+8)
+	column = int(u32(b.b, at))
+	if n == absent {
+		return nil, column
+	}
+	from := u32(b.b, at+4)
+	return b.b[from : from+n : from+n], column
+}
+
+// Column is one column of a batch.
+type Column struct {
+	b  []byte
+	at int
+}
+
+func (c Column) text(at int) string {
+	from := u32(c.b, c.at+at)
+	return string(c.b[from : from+u32(c.b, c.at+at+4)])
+}
+
+// Binary reports whether values are in the protocol's binary format.
+func (c Column) Binary() bool { return u32(c.b, c.at)&1 != 0 }
+
+// Name, Table and Type are as the protocol names them; each may be empty.
+func (c Column) Name() string  { return c.text(4) }
+func (c Column) Table() string { return c.text(12) } //nolint:revive // see Name
+func (c Column) Type() string  { return c.text(20) } //nolint:revive // see Name
+
+// Edits collects what is found. Findings are added in order: by cell, then by
+// place, and they do not overlap.
+type Edits struct {
+	b     []byte // header and edits
+	texts []byte // replacements
+	n     uint32
+}
+
+// Reset forgets all findings and keeps the memory.
+func (e *Edits) Reset() {
+	if cap(e.b) < editHeader {
+		e.b = make([]byte, editHeader, editHeader+64*editSize)
+	}
+	e.b, e.texts, e.n = e.b[:editHeader], e.texts[:0], 0
+}
+
+func (e *Edits) add(cell, from, to, kind int, at, size uint32) {
+	n := len(e.b)
+	if n+editSize > cap(e.b) {
+		grown := make([]byte, n, 2*cap(e.b)+editSize)
+		copy(grown, e.b)
+		e.b = grown
+	}
+	e.b = e.b[:n+editSize]
+	putU32(e.b, n, uint32(cell))
+	putU32(e.b, n+4, uint32(from))
+	putU32(e.b, n+8, uint32(to))
+	putU32(e.b, n+12, uint32(kind))
+	putU32(e.b, n+16, at)
+	putU32(e.b, n+20, size)
+	e.n++
+}
+
+// Add says that bytes from to to of a cell are of a kind, an index into the
+// manifest's Kinds. What happens to them is the operator's choice.
+func (e *Edits) Add(cell, from, to, kind int) { e.add(cell, from, to, kind, 0, absent) }
+
+// Replace is Add with a replacement of the plugin's own.
+func (e *Edits) Replace(cell, from, to, kind int, with []byte) {
+	e.add(cell, from, to, kind, uint32(len(e.texts)), uint32(len(with)))
+	e.texts = append(e.texts, with...)
+}
+
+// Len is the number of findings.
+func (e *Edits) Len() int { return int(e.n) }
+
+// At returns finding i, for tests.
+func (e *Edits) At(i int) (cell, from, to, kind int) {
+	n := editHeader + editSize*i
+	return int(u32(e.b, n)), int(u32(e.b, n+4)), int(u32(e.b, n+8)), int(u32(e.b, n+12))
+}
+
+// Bytes encodes the findings (sdk/ABI.md 6); nil if there are none.
+func (e *Edits) Bytes() []byte {
+	if e.n == 0 {
+		return nil
+	}
+	putU32(e.b, 0, e.n)
+	putU32(e.b, 4, 0)
+	if len(e.texts) > 0 {
+		// Replacements stand behind the edits, so their places move by that.
+		base := uint32(len(e.b))
+		for i := range int(e.n) {
+			n := editHeader + editSize*i
+			if u32(e.b, n+20) != absent {
+				putU32(e.b, n+16, u32(e.b, n+16)+base)
+			}
+		}
+		e.b = append(e.b, e.texts...)
+	}
+	return e.b
+}
