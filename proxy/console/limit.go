@@ -18,8 +18,8 @@ type limiter struct {
 }
 
 const (
-	limitBurst  = 20               // log-in requests at once, of one address
-	limitEvery  = 3 * time.Second  // one more each
+	limitBurst  = 60               // log-in requests at once, of one address; a log-in takes two
+	limitEvery  = time.Second      // one more each
 	limitAll    = 400              // of everybody at once
 	limitAllPer = time.Second / 10 // one more each
 	limitPeers  = 4096             // addresses remembered

@@ -232,7 +232,7 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 	code, title, text := http.StatusInternalServerError, "Something broke", "The gateway could not make this page. The operator's log has the reason."
 	switch {
 	case errors.Is(err, errTooMany):
-		code, title, text = http.StatusTooManyRequests, "Too fast", err.Error()+"."
+		code, title, text = http.StatusTooManyRequests, "Too fast", sentence(err)
 	case errors.Is(err, ErrNotFound):
 		code, title, text = http.StatusNotFound, "Not found", sentence(err, ErrNotFound)
 	case errors.Is(err, ErrForbidden):
