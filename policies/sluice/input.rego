@@ -29,12 +29,12 @@ input_default := {
 		"columns": [],
 		"filters": [],
 		"functions": [],
-		"flags": {},
+		"flags": {flag: false | some flag in flags},
 		"parameters": 0,
 		"parameter_digests": [],
 		"labels": [],
 		"risk": 0,
-		"postgres": {},
+		"postgres": {fact: false | some fact in postgres_facts},
 	},
 	"time": "2026-01-02T15:04:05Z",
 	"generation": "sha256:test",
@@ -42,3 +42,22 @@ input_default := {
 
 # document(over) is an ordinary read with the keys of over put in its place, however deep.
 document(over) := object.union(input_default, over)
+
+# The keys that command.postgres always has.
+postgres_facts := {
+	"reads_protected_relation",
+	"returns_protected",
+	"derives_from_protected",
+	"filters_protected_const",
+	"filters_derived",
+	"filters_null_protected",
+	"joins_protected_with_protected",
+	"orders_by_protected",
+	"groups_by_protected",
+	"calls_opaque_function",
+	"filters_on_opaque_function",
+	"fires_opaque_trigger",
+}
+
+# The flags that every command has.
+flags := {"ddl", "drop", "where", "multi", "volatile", "dynamic"}

@@ -269,8 +269,10 @@ func (l *library) run(ctx context.Context, now time.Time, timeout time.Duration,
 		WithInput(ast.NewTerm(doc)).
 		WithTime(now).
 		// A builtin that fails would otherwise only make its rule undefined,
-		// and a deny that is undefined denies nothing.
-		WithStrictBuiltinErrors(true)
+		// and a deny that is undefined denies nothing. The rule index would
+		// hide such failures: it passes over a rule without evaluating it.
+		WithStrictBuiltinErrors(true).
+		WithIndexing(false)
 	err = do(q)
 	if topdown.IsCancel(err) {
 		if ctx.Err() != nil {

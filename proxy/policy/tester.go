@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,8 +164,6 @@ func (r *Report) run(ctx context.Context, src Source, opts TestOptions) error {
 		}
 		p.modules["sluice/"+e.Name()] = m
 	}
-	// Tests call rules with parts of a document, which the types of the whole
-	// do not forbid.
 	compiler := newCompiler().WithEnablePrintStatements(true)
 	store := inmem.NewFromObjectWithOpts(p.data, inmem.OptRoundTripOnWrite(false))
 	txn, err := store.NewTransaction(ctx)
@@ -189,9 +188,13 @@ func (r *Report) run(ctx context.Context, src Source, opts TestOptions) error {
 		}
 		return fmt.Errorf("policy: tests of %s: %w", src.Name, err)
 	}
+	first := len(r.Tests)
 	for res := range results {
 		r.add(src.Name, res)
 	}
+	slices.SortFunc(r.Tests[first:], func(a, b TestResult) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
+	})
 	return nil
 }
 
