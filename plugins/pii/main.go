@@ -1,0 +1,77 @@
+// The pii plugin finds personal data in values: e-mail addresses, phone
+// numbers, payment cards and bank accounts. See README.md.
+package main
+
+import (
+	_ "embed"
+
+	sluice "sluice.dev/sdk/go"
+)
+
+// Kinds of findings: indexes into the manifest's list.
+const (
+	email = iota
+	phone
+	card
+	iban
+)
+
+var kinds = []string{"email", "phone", "card", "iban"}
+
+//go:embed vectors.txt
+var vectors string
+
+const settings = `{
+	"type": "object",
+	"additionalProperties": false,
+	"properties": {
+		"detectors": {
+			"description": "what to look for; all if absent",
+			"type": "array", "minItems": 1, "uniqueItems": true,
+			"items": {"enum": ["email", "phone", "card", "iban"]}
+		}
+	}
+}`
+
+var (
+	scanner = everything()
+	found   []finding
+)
+
+func init() {
+	sluice.Register(sluice.Plugin{
+		Manifest: sluice.Manifest{
+			Name: "pii", Version: "1.0.0",
+			Description: "finds e-mail addresses, phone numbers, payment cards (Luhn) and IBANs (checksum)",
+			Kinds:       kinds, Reach: 512, Settings: settings, Vectors: vectors,
+		},
+		Configure: configure,
+		Mask:      mask,
+	})
+}
+
+func main() {}
+
+func configure(s sluice.Value) error {
+	list := s.Get("detectors")
+	if list == nil {
+		scanner = everything()
+		return nil
+	}
+	scanner = detectors{email: list.Has("email"), phone: list.Has("phone"), card: list.Has("card"), iban: list.Has("iban")}
+	return nil
+}
+
+func mask(b *sluice.Batch, out *sluice.Edits) error {
+	for i := range b.Cells() {
+		value, _ := b.Cell(i)
+		if len(value) < shortest {
+			continue
+		}
+		found = scanner.find(value, found[:0])
+		for _, f := range found {
+			out.Add(i, f.from, f.to, f.kind)
+		}
+	}
+	return nil
+}

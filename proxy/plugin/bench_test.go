@@ -1,0 +1,61 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+// people is a batch of about 64 KiB of rows as a customer table has them.
+func people() *Batch {
+	b := &Batch{Columns: []Column{{Name: "name", Table: "public.people", Type: "text"}, {Name: "note", Table: "public.people", Type: "text"}, {Name: "city", Table: "public.people", Type: "text"}}}
+	size := 0
+	for i := 0; size < 60<<10; i++ {
+		for c, v := range []string{
+			fmt.Sprintf("Person Number %d", i),
+			fmt.Sprintf("called on 2024-03-%02d about order %d, wrote from p%d@example.com; said the parcel never came, would like it sent again", i%28+1, 100000+i*7, i),
+			"Springfield",
+		} {
+			b.Cells = append(b.Cells, Cell{Column: uint32(c), Value: []byte(v)})
+			size += len(v)
+		}
+	}
+	return b
+}
+
+func (b *Batch) bytes() (n int64) {
+	for _, c := range b.Cells {
+		n += int64(len(c.Value))
+	}
+	return n
+}
+
+func BenchmarkMask(b *testing.B) {
+	m := load(b, newRuntime(b, Options{}), Spec{Name: "pii", Wasm: guest(b, "sluice.dev/plugins/pii"), Limits: Limits{Instances: 1}})
+	defer m.Close(context.Background())
+	batch := people()
+	b.SetBytes(batch.bytes())
+	b.ReportAllocs()
+	var edits []Edit
+	for b.Loop() {
+		var err error
+		if edits, err = m.Mask(context.Background(), batch, edits[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s := m.Stats()
+	b.ReportMetric(float64(s.Fuel)/float64(s.Bytes)*1024, "fuel/KiB")
+	b.ReportMetric(float64(s.MostFuel), "fuel/dearest")
+}
+
+func BenchmarkMaskOneCell(b *testing.B) {
+	m := load(b, newRuntime(b, Options{}), Spec{Name: "pii", Wasm: guest(b, "sluice.dev/plugins/pii"), Limits: Limits{Instances: 1}})
+	defer m.Close(context.Background())
+	batch := &Batch{Columns: []Column{{Name: "c", Type: "text"}}, Cells: []Cell{{Value: []byte("x")}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := m.Mask(context.Background(), batch, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
