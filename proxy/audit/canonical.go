@@ -18,6 +18,7 @@ const (
 	maxInteger = 1 << 53 // beyond it JSON numbers stop being exact
 	timeLayout = "2006-01-02T15:04:05.000000Z"
 	hexDigits  = "0123456789abcdef"
+	base64Key  = "base64"
 )
 
 // writer appends canonical JSON. It keeps the first error, so that callers
@@ -86,8 +87,8 @@ func (w *writer) stringMap(lit string, m map[string]string) {
 	var few [16]string
 	keys := few[:0]
 	for k := range m {
-		if !utf8.ValidString(k) {
-			w.fail("a key of %s is not UTF-8", lit)
+		if !utf8.ValidString(k) || k == base64Key {
+			w.fail("a key of %s is not UTF-8, or is %q, which marks bytes", lit, base64Key)
 			return
 		}
 		keys = append(keys, k)
@@ -149,7 +150,7 @@ func (w *writer) value(s string) {
 		w.b = appendString(w.b, s)
 		return
 	}
-	w.b = append(w.b, `{"base64":"`...)
+	w.b = append(w.b, `{"`+base64Key+`":"`...)
 	w.b = base64.StdEncoding.AppendEncode(w.b, []byte(s))
 	w.b = append(w.b, `"}`...)
 }
