@@ -181,7 +181,7 @@ func (s *Session) trigger(ctx context.Context, conn *Connection, c *Command, j *
 		}
 		if h != nil {
 			j.decision.Verdict = policy.Hold
-			j.decision.Holds = append(j.decision.Holds, policy.HoldReason{Policy: "plugin " + m.Name(), Approval: h.Approval, Reason: h.Reason})
+			j.decision.Holds = append(j.decision.Holds, policy.HoldRequest{Policy: "plugin " + m.Name(), Approval: h.Approval, Reason: h.Reason})
 		}
 	}
 	return nil
@@ -241,7 +241,7 @@ func (s *Session) rulesPlan(conn *Connection) *mask.Plan {
 
 // covered says whether an approved hold stands for every approval that the
 // decision asks for now.
-func covered(holds []policy.HoldReason, released *Hold) bool {
+func covered(holds []policy.HoldRequest, released *Hold) bool {
 	if released == nil {
 		return false
 	}

@@ -49,7 +49,7 @@ func (s *Session) redact(c *Command, j *judged) *redacted {
 			hidden[sp.Param] = true
 			continue
 		}
-		cuts = append(cuts, [2]int{sp.From, sp.To})
+		cuts = append(cuts, [2]int{int(sp.From), int(sp.To)})
 	}
 	out.text = s.cut(c.Text, cuts)
 	for i, p := range c.Params {

@@ -10,7 +10,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"sluice.dev/proxy/approval"
-	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/identity"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/recording"
@@ -89,7 +88,7 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 		gw: g, connection: c.Name, protocol: c.Protocol, ended: make(chan struct{}),
 	}
 	if g.Recordings != nil {
-		rec, err := g.Recordings.Start(s.ID, recording.Meta{Session: s.ID, Connection: c.Name, Protocol: c.Protocol, Subject: p.Subject})
+		rec, err := g.Recordings.Start(s.ID, recording.Meta{Started: s.Started, Connection: c.Name, Protocol: c.Protocol, Subject: p.Subject, Issuer: p.Issuer, Client: client.Address})
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +133,9 @@ func (s *Session) closeRecorder() {
 	if s.Recorder == nil {
 		return
 	}
-	if err := s.Recorder.Close(); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := s.Recorder.Close(ctx); err != nil {
 		s.gw.Logger.Error("gate: a recording could not be closed", "session", s.ID, "error", err)
 	}
 }
