@@ -186,7 +186,7 @@ func TestApproveAndDeny(t *testing.T) {
 	if code != 422 || s.state("HX4K-2Q") != console.Pending {
 		t.Fatalf("a denial without a reason: %d, %s", code, s.state("HX4K-2Q"))
 	}
-	has(t, page, "say why you deny it")
+	has(t, page, "Say why you deny it")
 	code, page = s.post(dba, "/t/HX4K-2Q/approve", url.Values{"reason": {"  CRM-1 \n ok <b>"}})
 	if code != 200 || s.state("HX4K-2Q") != console.Approved {
 		t.Fatalf("approve: %d, %s", code, s.state("HX4K-2Q"))
@@ -219,7 +219,7 @@ func TestWhoSeesWhat(t *testing.T) {
 		code          int
 		text          string
 	}{
-		{"analyst-3", "/t/HX4K-2Q", 200, "your own, or done for you"},
+		{"analyst-3", "/t/HX4K-2Q", 200, "none of the groups"},
 		{"analyst-3", "/t/PX2V-6H", 404, "for your groups"}, // another's agent
 		{"analyst-3", "/t/NONE-00", 404, "for your groups"}, // the same words: nobody learns which tickets there are
 		{"analyst-3", "/status", 200, "Ready"},
