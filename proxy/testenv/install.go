@@ -90,3 +90,26 @@ func majorOf(binDir string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(binDir)))
 	return n
 }
+
+// Dep is where deps.sh has put something: "python", "crewai-psycopg2" and "crewai-psycopg3" are interpreters of virtual
+// environments, "playwright" is the folder of playwright-core. The error says what to run if it is not there.
+func Dep(name string) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", fmt.Errorf("testenv: %w", err)
+	}
+	path, target := filepath.Join(cache, name, "bin/python"), name
+	switch name {
+	case "python":
+	case "crewai-psycopg2", "crewai-psycopg3":
+		target = "crewai"
+	case "playwright":
+		path, target = filepath.Join(cache, "browser/node_modules/playwright-core"), "browser"
+	default:
+		return "", fmt.Errorf("testenv: deps.sh installs no %q", name)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("testenv: %s is not installed: run proxy/testenv/deps.sh %s", name, target)
+	}
+	return path, nil
+}
