@@ -97,6 +97,7 @@ type Ledger struct {
 	denials  map[string]*entry // by keyed digest; denied, and the client does not know yet
 	previous map[string]string // by keyed digest; last ticket that came to nothing; bounded by History
 	ended    []string          // tickets of ended holds in the store, oldest first
+	orphans  []string          // tickets that could not be written and may be in the store; bounded by Total
 
 	wake chan struct{} // buffered 1: a deadline has moved forward
 	quit chan struct{}
@@ -263,6 +264,11 @@ func (l *Ledger) open(digest string, req Request, p plan, now time.Time) (*Waite
 	h.keepText(req.Command, req.Parameters)
 	e := &entry{waiters: map[*Waiter]struct{}{}, settled: make(chan struct{})}
 	if err := l.write(e, h, EventRequested, nil, now); err != nil {
+		// The client is told that there is no hold: the sweeper sees to it.
+		if len(l.orphans) < l.o.Total {
+			l.orphans = append(l.orphans, ticket)
+			l.poke()
+		}
 		return nil, err
 	}
 	l.live[ticket] = e

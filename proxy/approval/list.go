@@ -43,7 +43,9 @@ func (l *Ledger) List(f Filter) ([]Hold, error) {
 					return nil
 				}
 				h, err := decode(ticket, data)
-				if err == nil && f.wants(h) {
+				// A live one that is not in memory could not be written for certain,
+				// and nobody was given it.
+				if err == nil && !h.State.Live() && f.wants(h) {
 					out = append(out, *h)
 				}
 				return err
@@ -85,7 +87,9 @@ func (l *Ledger) get(ticket string) (Hold, error) {
 		if data == nil {
 			return fmt.Errorf("%s: %w", ticket, ErrNotFound)
 		}
-		h, err = decode(ticket, data)
+		if h, err = decode(ticket, data); err == nil && h.State.Live() {
+			return fmt.Errorf("%s: %w", ticket, ErrNotFound) // as in List
+		}
 		return err
 	})
 	if err != nil {

@@ -75,6 +75,13 @@ func (l *Ledger) sweep() time.Duration {
 		}
 	}
 	l.prune()
+	if len(l.orphans) > 0 {
+		if l.remove(l.orphans) == nil {
+			l.orphans = nil
+		} else {
+			sleep = min(sleep, retryWrite)
+		}
+	}
 	return max(sleep, time.Millisecond)
 }
 
@@ -164,17 +171,20 @@ func (l *Ledger) prune() {
 			return // its client is still to be told; the denial's expiry frees the list
 		}
 	}
-	err := l.store.Update(func(tx state.Tx) error {
-		for _, t := range old {
+	if l.remove(old) == nil {
+		l.ended = slices.Clone(l.ended[over:])
+	}
+}
+
+func (l *Ledger) remove(tickets []string) error {
+	return l.store.Update(func(tx state.Tx) error {
+		for _, t := range tickets {
 			if err := tx.Delete(holdBucket, t); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err == nil {
-		l.ended = slices.Clone(l.ended[over:])
-	}
 }
 
 // recover reads the store after a start.
