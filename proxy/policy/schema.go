@@ -37,7 +37,7 @@ var loadSchema = sync.OnceValue(func() *schema {
 		panic("policy: policies/schema/input.json: " + err.Error())
 	}
 	s := &schema{set: ast.NewSchemaSet(), facts: map[string][]string{}}
-	s.set.Put(ast.InputRootRef, raw)
+	s.set.Put(ast.SchemaRootRef, raw)
 	command := root.Properties["command"]
 	s.operations = command.Properties["operations"].Items.Enum
 	for name := range command.Properties["flags"].Properties {
