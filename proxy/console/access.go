@@ -44,6 +44,8 @@ func (a Access) MayDecide(p *identity.Principal, h *Hold) (ok bool, why string) 
 			continue
 		}
 		switch {
+		case r.Given() >= r.Required:
+			why = "Your group has approved this. It waits for another."
 		case stands(p, h.Requester) && !selfAllowed(p, h.Requester, r.Self):
 			why = "This command is your own, or done for you: somebody else must decide it."
 		case slices.ContainsFunc(r.Votes, func(v Vote) bool { return v.Subject == p.Subject && v.Issuer == p.Issuer }):

@@ -132,7 +132,7 @@ func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 		for _, s := range c.Commands() {
 			names += " " + s.Name()
 		}
-		return wrong("%s needs one of:%s", c.CommandPath(), names)
+		return wrong("%s needs one of:%s", c.Name(), names)
 	}}
 	c.AddCommand(subs...)
 	return c
