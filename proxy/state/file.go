@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -122,8 +123,9 @@ func (f *File) run(writable bool, fn func(Tx) error) (err error) {
 		return err
 	}
 	if err := btx.Commit(); err != nil {
+		again := outOfSpace(err)
 		err = fmt.Errorf("state: commit to %s: %w: %w", f.path, err, ErrUnavailable)
-		if !outOfSpace(err) {
+		if !again {
 			f.breaks(err, false)
 		}
 		return err
@@ -135,6 +137,11 @@ func (f *File) run(writable bool, fn func(Tx) error) (err error) {
 // and may work later, from a failed sync, after which the kernel may have
 // dropped the dirty pages and a later sync would report success for nothing.
 func outOfSpace(err error) bool {
+	// bbolt makes the file longer before it writes anything, and wraps that error
+	// as text alone.
+	if strings.HasPrefix(err.Error(), "file resize error: ") {
+		return true
+	}
 	var pe *fs.PathError
 	return errors.As(err, &pe) && pe.Op != "sync" &&
 		(errors.Is(pe.Err, syscall.ENOSPC) || errors.Is(pe.Err, syscall.EDQUOT) || errors.Is(pe.Err, syscall.EFBIG))
