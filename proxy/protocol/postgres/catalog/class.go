@@ -214,3 +214,14 @@ func (p *Protected) castOpaque(oid uint32) bool {
 	}
 	return false
 }
+
+// CastsOpaque says whether a cast between two types of the system runs code
+// that is neither pure nor bounded: then any statement can reach it.
+func (p *Protected) CastsOpaque() bool {
+	for _, c := range p.snapshot.casts {
+		if c.source < firstUserOID && c.target < firstUserOID && c.function != 0 && p.Class(c.function) >= Opaque {
+			return true
+		}
+	}
+	return false
+}

@@ -297,5 +297,9 @@ func (p *Protected) Known(relation uint32, number int16) bool {
 // origin that is known and not protected.
 func (p *Protected) Passes(relation uint32, number int16) bool {
 	_, protected := p.Column(relation, number)
+	if number < 0 { // ctid and its like: where a row lies, not what is in it
+		_, known := p.snapshot.relations[relation]
+		return known && p.whole[relation] == nil
+	}
 	return !protected && p.Known(relation, number)
 }

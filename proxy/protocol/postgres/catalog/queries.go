@@ -37,8 +37,7 @@ const (
 
 	sqlFunctions = `select p.oid, n.nspname, p.proname, l.lanname, p.prokind, p.provolatile, p.proretset, p.pronargs,
  p.pronargdefaults, p.provariadic <> 0, p.prorettype, p.proargtypes,
- case when p.proargmodes is not null and p.oid >= 16384 or p.proretset then array_to_string(p.proargmodes, ',') end,
- case when p.proargmodes is not null and p.oid >= 16384 or p.proretset then to_json(p.proargnames) end,
+ array_to_string(p.proargmodes, ','), case when p.proargmodes is not null then to_json(p.proargnames) end,
  case when p.oid >= 16384 and l.lanname in ('sql', 'plpgsql') then p.prosrc || ' ' || coalesce(pg_get_function_sqlbody(p.oid), '') end,
  case when p.oid >= 16384 then p.proargdefaults end
  from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang`

@@ -1,0 +1,130 @@
+// Package lineage decides, for one parsed statement, where the values of
+// protected columns may go. [Strict] is the mode of masking.md 0 that needs no
+// help from the server's analyser: a protected column may be selected plainly,
+// compared by = with a constant or parameter, or set to one, and everything
+// else is refused. What the results show is decided when RowDescription names
+// their origins: see [Verdict.Mask].
+package lineage
+
+import (
+	"slices"
+
+	"sluice.dev/proxy/protocol/postgres/catalog"
+)
+
+// Facts are the facts of masking.md 9, for policies: command.postgres of
+// CONTRACT 3. One that cannot be known is true.
+type Facts struct {
+	ReadsProtectedRelation      bool `json:"reads_protected_relation"`
+	ReturnsProtected            bool `json:"returns_protected"`
+	DerivesFromProtected        bool `json:"derives_from_protected"`
+	FiltersProtectedConst       bool `json:"filters_protected_const"`
+	FiltersDerived              bool `json:"filters_derived"`
+	FiltersNullProtected        bool `json:"filters_null_protected"`
+	JoinsProtectedWithProtected bool `json:"joins_protected_with_protected"`
+	OrdersByProtected           bool `json:"orders_by_protected"`
+	GroupsByProtected           bool `json:"groups_by_protected"`
+	CallsOpaqueFunction         bool `json:"calls_opaque_function"`
+	FiltersOnOpaqueFunction     bool `json:"filters_on_opaque_function"`
+	FiresOpaqueTrigger          bool `json:"fires_opaque_trigger"`
+}
+
+// Unknown are the facts of a statement that was not understood.
+func Unknown() Facts {
+	return Facts{true, true, true, true, true, true, true, true, true, true, true, true}
+}
+
+// Or joins the facts of two statements that are one command.
+func (f Facts) Or(g Facts) Facts {
+	return Facts{
+		f.ReadsProtectedRelation || g.ReadsProtectedRelation,
+		f.ReturnsProtected || g.ReturnsProtected,
+		f.DerivesFromProtected || g.DerivesFromProtected,
+		f.FiltersProtectedConst || g.FiltersProtectedConst,
+		f.FiltersDerived || g.FiltersDerived,
+		f.FiltersNullProtected || g.FiltersNullProtected,
+		f.JoinsProtectedWithProtected || g.JoinsProtectedWithProtected,
+		f.OrdersByProtected || g.OrdersByProtected,
+		f.GroupsByProtected || g.GroupsByProtected,
+		f.CallsOpaqueFunction || g.CallsOpaqueFunction,
+		f.FiltersOnOpaqueFunction || g.FiltersOnOpaqueFunction,
+		f.FiresOpaqueTrigger || g.FiresOpaqueTrigger,
+	}
+}
+
+// Verdict is what one statement may do. The zero Verdict is that of a
+// statement which has nothing to do with protected data.
+type Verdict struct {
+	// Touches: a protected relation, a column of masking.md 6 or an opaque
+	// function is in reach. Only result columns that Mask lets through may
+	// reach the client as they are.
+	Touches bool
+	// MaskAll: not even the origins of the result can be trusted, because an
+	// opaque trigger, rule or default may have put anything into them.
+	MaskAll bool
+	// Proven holds, by position, the result columns that the statement's text
+	// computes from unprotected columns, constants and pure functions alone.
+	// It is nil where the positions are not known. RowDescription gives such a
+	// column no origin, so masking.md 0 masks it; see Mask.
+	Proven []bool
+	// Refuse is why the statement is refused, "" if it is not; Hint says what
+	// to do instead.
+	Refuse, Hint string
+	// Unresolved: it is refused because the catalog lacks a name that it uses.
+	// A caller may load the catalog again and ask once more.
+	Unresolved bool
+	// Scrub: errors and notices of this statement can hold protected values
+	// (masking.md 8).
+	Scrub bool
+	// Columns are the configured columns that the statement refers to, sorted:
+	// those whose rules, exceptions and redactions matter.
+	Columns []string
+	Facts   Facts
+
+	// Copy is the plan of a COPY … TO STDOUT.
+	Copy *CopyPlan
+	// Explain: every result line is masked if the statement touches.
+	Explain bool
+	// Declare and Fetch name a cursor: the session keeps the verdict of a
+	// DECLARE by name, and a FETCH's own verdict is that one's. A FETCH of a
+	// cursor that the session does not know is refused.
+	Declare, Fetch string
+	// Prepare and Execute name an SQL-level prepared statement, likewise.
+	Prepare, Execute string
+}
+
+// Mask says which mask a result column gets: pass is true when its values go
+// to the client as they are, otherwise origins are the configured columns
+// whose masks apply (none: the type's placeholder). relation and number are
+// what RowDescription says of the column at this position.
+//
+// A column without origin passes only if the text proves it (Proven), and only
+// while exact is false; exact is masking.md 0 to the letter.
+func (v *Verdict) Mask(p *catalog.Protected, position int, relation uint32, number int16, exact bool) (origins []string, pass bool) {
+	if !v.Touches {
+		return nil, true
+	}
+	if v.MaskAll {
+		return v.Columns, false
+	}
+	if relation != 0 {
+		if p.Passes(relation, number) {
+			return nil, true
+		}
+		origins, _ = p.Column(relation, number)
+		return origins, false
+	}
+	if !exact && !v.Explain && position < len(v.Proven) && v.Proven[position] {
+		return nil, true
+	}
+	return nil, false
+}
+
+// merge takes what a nested statement brings.
+func (v *Verdict) columns(origins []string) {
+	for _, o := range origins {
+		if i, found := slices.BinarySearch(v.Columns, o); !found {
+			v.Columns = slices.Insert(v.Columns, i, o)
+		}
+	}
+}
