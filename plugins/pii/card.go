@@ -3,16 +3,16 @@ package main
 // findCard looks for a payment card number (ISO/IEC 7812) that begins at i,
 // whose first digits end at end: 13 to 19 digits in one piece, or four and
 // then groups of three to six (the last may be shorter), set apart by one
-// space, hyphen or no-break space.
-func findCard(v []byte, i, end int) (finding, bool) {
+// space, hyphen or no-break space. It returns where the number ends, or 0.
+func findCard(v []byte, i, end int) (to int) {
 	if v[i] < '2' || v[i] > '6' {
-		return finding{}, false // 3 to 6, and 2 of 2221-2720
+		return 0 // 3 to 6, and 2 of 2221-2720
 	}
 	if end-i > 4 {
 		if validCard(v[i:end]) {
-			return finding{i, end, card}, true
+			return end
 		}
-		return finding{}, false
+		return 0
 	}
 	var digits [19]byte
 	n := copy(digits[:], v[i:end])
@@ -39,10 +39,7 @@ func findCard(v []byte, i, end int) (finding, bool) {
 			break
 		}
 	}
-	if best == 0 {
-		return finding{}, false
-	}
-	return finding{i, best, card}, true
+	return best
 }
 
 // separator is the length of one separator of a card's groups.

@@ -5,16 +5,17 @@ const (
 	longestDomain = 255
 )
 
-// findEmail looks around the '@' at p.
-func findEmail(v []byte, p int) (finding, bool) {
-	from := p
+// findEmail looks around the '@' at p; to is 0 if there is no address.
+func findEmail(v []byte, p int) (from, to int) {
+	from = p
 	for from > 0 && p-from < longestLocal && class[v[from-1]]&isLocal != 0 {
 		from--
 	}
 	for from < p && (v[from] == '.' || v[from] == '\'' || v[from] == '/' || v[from] == '=') {
 		from++ // quotes and paths around an address
 	}
-	to, dot := p+1, -1
+	dot := -1
+	to = p + 1
 	for to < len(v) && to-p <= longestDomain && class[v[to]]&isHost != 0 {
 		if v[to] == '.' {
 			if v[to-1] == '.' || v[to-1] == '@' {
@@ -31,13 +32,13 @@ func findEmail(v []byte, p int) (finding, bool) {
 		}
 	}
 	if from == p || dot < 0 || to-dot < 3 {
-		return finding{}, false
+		return 0, 0
 	}
 	// The last label is letters, or punycode; a@1.23 is something else.
 	if c := class[v[dot+1]]; c&isDigit != 0 {
-		return finding{}, false
+		return 0, 0
 	}
-	return finding{from, to, email}, true
+	return from, to
 }
 
 func lastDot(v []byte, p, to int) int {

@@ -40,15 +40,15 @@ func letter(c byte) int {
 
 // findIBAN looks for an account number (ISO 13616) whose check digits are at
 // i: in one piece, or in groups set apart by one space or hyphen. Letters may
-// be small.
-func findIBAN(v []byte, i int) (finding, bool) {
+// be small. It returns where the number ends, or 0.
+func findIBAN(v []byte, i int) (to int) {
 	a, b := letter(v[i-2]), letter(v[i-1])
 	if a < 0 || b < 0 {
-		return finding{}, false
+		return 0
 	}
 	n := int(lengthOf[a][b])
 	if n == 0 || i > 2 && class[v[i-3]]&(isUpper|isLower|isDigit) != 0 {
-		return finding{}, false
+		return 0
 	}
 	// The remainder modulo 97 of what follows, then of the first four
 	// (ISO 7064 MOD 97-10); letters count as 10 to 35.
@@ -56,7 +56,7 @@ func findIBAN(v []byte, i int) (finding, bool) {
 	check := 0
 	for seen < n {
 		if at >= len(v) {
-			return finding{}, false
+			return 0
 		}
 		c := v[at]
 		switch {
@@ -69,20 +69,20 @@ func findIBAN(v []byte, i int) (finding, bool) {
 			seen++
 		case letter(c) >= 0:
 			if seen < 4 {
-				return finding{}, false
+				return 0
 			}
 			rest = (rest*100 + letter(c) + 10) % 97
 			seen++
 		case (c == ' ' || c == '-') && class[v[at-1]]&(isDigit|isUpper|isLower) != 0:
 		default:
-			return finding{}, false
+			return 0
 		}
 		at++
 	}
 	rest = (rest*10000 + (a+10)*100 + b + 10) % 97
 	rest = (rest*100 + check) % 97
 	if rest != 1 || at < len(v) && class[v[at]]&(isUpper|isLower|isDigit) != 0 {
-		return finding{}, false
+		return 0
 	}
-	return finding{i - 2, at, iban}, true
+	return at
 }

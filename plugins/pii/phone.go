@@ -40,36 +40,33 @@ func (g *groups) read(v []byte, i, end int) {
 //   - after 00, the same,
 //   - North American: 3-3-4, perhaps after a 1, set apart or in parentheses,
 //   - national with a trunk 0: 9 to 12 digits in groups that are no date.
-func findPhone(v []byte, i, end int) (finding, bool) {
+//
+// to is 0 if there is none.
+func findPhone(v []byte, i, end int) (from, to int) {
 	size := end - i
+	from = i
 	plus := i > 0 && v[i-1] == '+'
-	open := i > 0 && v[i-1] == '('
-	trunk := v[i] == '0'
-	if !plus && !open && !trunk && size != 3 && !(size == 1 && v[i] == '1') {
-		return finding{}, false
-	}
-	if i > 0 && !plus && !open && class[v[i-1]]&(isUpper|isLower) != 0 || i > 1 && !plus && v[i-1] == '.' && class[v[i-2]]&isDigit != 0 {
-		return finding{}, false
-	}
-	from := i
-	if plus || open {
+	if plus {
 		from--
-	}
-	if open && from > 0 && v[from-1] == '+' {
+	} else if i > 0 && v[i-1] == '(' {
 		from--
-		plus = true
+		if from > 0 && v[from-1] == '+' {
+			from--
+			plus = true
+		}
 	}
 	var g groups
 	g.read(v, i, end)
 	last := g.n - 1
+	trunk := v[i] == '0'
 	switch {
 	case plus || trunk && size > 2 && v[i+1] == '0' && v[i+2] != '0', trunk && size == 2 && v[i+1] == '0' && g.n > 1:
 		if g.digits >= 8 {
-			return finding{from, g.end[last], phone}, true
+			return from, g.end[last]
 		}
 	case trunk:
 		if g.n > 1 && g.digits >= 9 && g.digits <= 12 && size <= 6 && !g.date() && (g.slash || size > 2) {
-			return finding{from, g.end[last], phone}, true
+			return from, g.end[last]
 		}
 	default:
 		k := 0
@@ -77,10 +74,10 @@ func findPhone(v []byte, i, end int) (finding, bool) {
 			k = 1
 		}
 		if g.n >= k+3 && g.size[k] == 3 && g.size[k+1] == 3 && g.size[k+2] == 4 && areaCode(v, g.end[k]-3) && areaCode(v, g.end[k+1]-3) {
-			return finding{from, g.end[k+2], phone}, true
+			return from, g.end[k+2]
 		}
 	}
-	return finding{}, false
+	return 0, 0
 }
 
 // areaCode: area codes and exchanges begin with 2 to 9.

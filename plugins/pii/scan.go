@@ -66,7 +66,7 @@ func candidates(w uint64) uint64 {
 // find appends what is in v to out, in order. Every finding has an '@' or
 // begins with digits, perhaps after a few letters or a sign; all else is
 // skipped eight bytes at a time.
-func (d detectors) find(v []byte, out []finding) []finding {
+func (d *detectors) find(v []byte, out []finding) []finding {
 	n := len(v)
 	for i := 0; i < n; {
 		if i+8 <= n {
@@ -77,30 +77,31 @@ func (d detectors) find(v []byte, out []finding) []finding {
 			}
 			i += bits.TrailingZeros64(hits) >> 3
 		}
-		switch c := v[i]; {
-		case c == '@':
+		if v[i] == '@' {
 			if d.email {
-				if f, ok := findEmail(v, i); ok {
-					out = place(out, f)
-					i = f.to
+				if from, to := findEmail(v, i); to > 0 {
+					out = place(out, finding{from, to, email})
+					i = to
 					continue
 				}
 			}
 			i++
-		case class[c]&isDigit != 0:
-			end := i + 1
-			for end < n && class[v[end]]&isDigit != 0 {
-				end++
-			}
-			if f, ok := d.number(v, i, end); ok && (len(out) == 0 || out[len(out)-1].to <= f.from) {
-				out = append(out, f)
-				i = f.to
-				continue
-			}
-			i = end
-		default:
-			i++
+			continue
 		}
+		if v[i]-'0' > 9 {
+			i++
+			continue
+		}
+		end := i + 1
+		for end < n && v[end]-'0' <= 9 {
+			end++
+		}
+		if from, to, kind := d.number(v, i, end); to > 0 && (len(out) == 0 || out[len(out)-1].to <= from) {
+			out = append(out, finding{from, to, kind})
+			i = to
+			continue
+		}
+		i = end
 	}
 	return out
 }
@@ -118,20 +119,42 @@ func place(out []finding, f finding) []finding {
 	return append(out, f)
 }
 
-// number looks at the digits from i to end, which no digit precedes.
-func (d detectors) number(v []byte, i, end int) (finding, bool) {
-	if d.iban && end-i >= 2 && i >= 2 {
-		if f, ok := findIBAN(v, i); ok {
-			return f, true
+// number looks at the digits from i to end, which no digit precedes; to is 0
+// if they begin nothing. Most digits are no one's number, so what they would
+// need is looked at before any function is called.
+func (d *detectors) number(v []byte, i, end int) (from, to, kind int) {
+	size := end - i
+	if d.iban && size >= 2 && i >= 2 && class[v[i-1]]&(isUpper|isLower) != 0 {
+		if to := findIBAN(v, i); to > 0 {
+			return i - 2, to, iban
 		}
 	}
-	if d.card && (end-i == 4 || end-i >= 13 && end-i <= 19) {
-		if f, ok := findCard(v, i, end); ok {
-			return f, true
+	if d.card && (size >= 13 && size <= 19 || size == 4 && grouped(v, end)) {
+		if to := findCard(v, i, end); to > 0 {
+			return i, to, card
 		}
 	}
-	if d.phone {
-		return findPhone(v, i, end)
+	if !d.phone {
+		return 0, 0, 0
 	}
-	return finding{}, false
+	before := byte(0)
+	if i > 0 {
+		before = v[i-1]
+	}
+	switch {
+	case before == '+' || before == '(':
+	case v[i] != '0' && size != 3 && (size != 1 || v[i] != '1'):
+		return 0, 0, 0
+	case end == len(v) || size < 10 && class[v[end]]&isSep == 0:
+		return 0, 0, 0
+	case class[before]&(isUpper|isLower) != 0, i > 1 && class[before]&isSep != 0 && before != ' ' && class[v[i-2]]&isDigit != 0:
+		return 0, 0, 0 // within a word, a date, an address
+	}
+	from, to = findPhone(v, i, end)
+	return from, to, phone
+}
+
+// grouped reports whether a separator and three digits follow.
+func grouped(v []byte, at int) bool {
+	return at+3 < len(v) && (v[at] == ' ' || v[at] == '-' || v[at] == 0xc2) && class[v[at+2]]&class[v[at+3]]&isDigit != 0
 }
