@@ -17,7 +17,7 @@ import (
 var templateFiles embed.FS
 
 // static/vendor holds htmx and its SSE extension once build.sh has fetched them; on a bare clone it holds a note, and
-// console.js does with less.
+// console.js keeps pages fresh in a plainer way.
 //
 //go:embed static
 var staticFiles embed.FS
@@ -27,8 +27,8 @@ const (
 	vendorSSE  = "static/vendor/sse.min.js"
 )
 
-// vendored is whether the libraries are in this binary.
-func vendored() bool {
+// Vendored is whether the libraries are in this binary.
+func Vendored() bool {
 	for _, name := range []string{vendorHTMX, vendorSSE} {
 		if _, err := fs.Stat(staticFiles, name); err != nil {
 			return false
@@ -73,7 +73,7 @@ func parsePages(now func() time.Time) (*template.Template, error) {
 		"relative": func(at time.Time) string { return Relative(at, now()) },
 		"iso":      func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"spans":    spans, "seen": Visible, "short": short, "offset": offset,
-		"asset": asset, "vendored": vendored,
+		"asset": asset, "vendored": Vendored,
 		"join": strings.Join, "int": func(n int64) int { return int(n) },
 		"plural": func(n int, one, many string) string {
 			if n == 1 {

@@ -1,10 +1,16 @@
 package console_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"sluice.dev/proxy/console"
+	"sluice.dev/proxy/identity"
 )
 
 // browserDir holds playwright-core (proxy/testenv/deps.sh browser). The test is skipped, and says so, without it.
@@ -45,4 +51,33 @@ func TestLook(t *testing.T) {
 		dir = t.TempDir()
 	}
 	s.play("look.mjs", dir)
+}
+
+// TestLive uses the console in Chromium while things happen in the gateway.
+func TestLive(t *testing.T) {
+	browserDir(t)
+	s := open(t)
+	if !console.Vendored() {
+		t.Skip("htmx is not in this binary: run make console-assets, then test again")
+	}
+	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ticket := r.URL.Query().Get("ticket")
+		h, err := s.gateway.Hold(r.Context(), "PX2V-6H")
+		if err != nil {
+			t.Error(err)
+		}
+		switch r.URL.Path {
+		case "/new":
+			h.Ticket, h.Requester.Chain = ticket, nil
+			s.gateway.Put(h)
+		case "/deny":
+			if err := s.gateway.Deny(r.Context(), ticket, &identity.Principal{Subject: "dba-9", Groups: []string{"dba"}}, "no"); err != nil {
+				t.Error(err)
+			}
+		case "/session":
+			s.gateway.PutSession(console.Session{ID: "01JDEZZZ", Principal: h.Requester, Connection: "orders", Protocol: "postgres", Started: time.Now()}, nil)
+		}
+	}))
+	defer control.Close()
+	s.play("live.mjs", control.URL)
 }

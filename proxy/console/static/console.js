@@ -1,5 +1,5 @@
 // What a page does by itself. Everything works without it, by loading the page again.
-// htmx (when it was built in) asks for the part of a page that changed; without htmx this file loads the page.
+// htmx (when it was built in) asks for the part of a page that changed; without htmx this file does.
 "use strict";
 (() => {
   const heard = document.getElementById("heard");
@@ -37,13 +37,14 @@
     }, { once: true });
   });
 
-  document.addEventListener("htmx:afterSettle", () => {
+  const settled = () => {
     const part = document.querySelector("[data-heard]");
     told(part);
     // A ticket that somebody else decided needs no form any more.
     if (part && part.dataset.state && part.dataset.state !== "pending") document.getElementById("decide")?.remove();
     ages();
-  });
+  };
+  document.addEventListener("htmx:afterSettle", settled);
 
   // ages keeps "in 9 min" true, and gives the reader's own time beside the gateway's.
   const ages = () => {
@@ -82,15 +83,20 @@
     b.addEventListener("click", () => { reason.required = b.hasAttribute("formaction"); });
   }
 
+  // Without htmx: the same, by hand, but for the keyboard's place.
   if (!window.htmx && document.body.hasAttribute("data-live")) {
-    const part = document.querySelector("[data-parts]");
     const source = new EventSource("/live");
-    let first = true;
-    for (const name of part ? part.dataset.parts.split(" ") : []) {
-      source.addEventListener(name, () => {
-        if (name === "all" && first) { first = false; return; }
-        if (![...document.querySelectorAll("input[type=text]")].some((i) => i.value !== "")) location.reload();
-      });
-    }
+    const names = document.querySelector("[data-parts]")?.dataset.parts.split(" ") ?? [];
+    const fetched = async () => {
+      const part = document.querySelector("[data-parts]");
+      const answer = await fetch(part.getAttribute("hx-get"), { headers: { "HX-Request": "true" } });
+      if (answer.status === 401) location.reload();
+      if (!answer.ok || busy(part)) return;
+      const fresh = document.createElement("template");
+      fresh.innerHTML = await answer.text();
+      part.replaceWith(fresh.content);
+      settled();
+    };
+    for (const name of names) source.addEventListener(name, fetched);
   }
 })();
