@@ -31,9 +31,9 @@ die() {
 step() {
 	say "$1"
 	shift
-	if ! "$@" >"$cache/deps.log" 2>&1 </dev/null; then
-		tail -n 40 "$cache/deps.log" >&2
-		die "failed: $* (all of its output: $cache/deps.log)"
+	if ! "$@" >"$log" 2>&1 </dev/null; then
+		tail -n 40 "$log" >&2
+		die "failed: $* (all of its output: $log)"
 	fi
 }
 
@@ -53,10 +53,10 @@ debian() {
 	command -v apt-get >/dev/null || die "$1: this is no Debian: install what gives you $* yourself"
 	message=$1
 	shift
-	[ -e "$cache/apt-updated.$$" ] || step 'asking Debian what packages there are (apt-get update)' as_root apt-get update -q
+	[ -e "$cache/apt-updated.$$" ] || step 'asking Debian what packages there are (apt-get update)' as_root apt-get update -q -o DPkg::Lock::Timeout=600
 	: >"$cache/apt-updated.$$"
 	step "$message (apt-get install $*)" as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y -q -o Dpkg::Options::=--force-confold "$@"
+		apt-get install -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold "$@"
 }
 
 postgres() {
@@ -154,14 +154,20 @@ if [ "$*" = where ]; then
 	where
 	exit
 fi
-# Two runs at once would be in each other's way.
-exec 9>"$cache/deps.lock"
-flock 9
+# install TARGET: two runs that want the same would be in each other's way; of different targets they are not (apt-get
+# has a lock of its own, see debian).
+install() {
+	log=$cache/deps-$1.log
+	exec 9>"$cache/deps-$1.lock"
+	flock 9
+	"$1"
+	exec 9>&-
+}
 trap 'rm -f "$cache/apt-updated.$$"' EXIT
 for target in "$@"; do
 	if [ "$target" = all ]; then
-		for each in postgres pgbouncer python browser lint crewai; do "$each"; done
+		for each in postgres pgbouncer python browser lint crewai; do install "$each"; done
 	else
-		"$target"
+		install "$target"
 	fi
 done
