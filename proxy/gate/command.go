@@ -33,27 +33,27 @@ type Facts struct {
 	JSON []byte
 }
 
-// Literal is a constant in a command's text: its bytes, and the column that it
+// Literal is a constant in a command's text: its bytes, and the columns that it
 // is compared with or written to, if known.
 type Literal struct {
 	From, To int
-	Column   string // schema.table.column, or ""
-	Secret   bool   // a password clause and the like: hidden whatever the rules
+	Columns  []string // schema.table.column
+	Secret   bool     // a password clause and the like: hidden whatever the rules
 }
 
 // Param is one bound value.
 type Param struct {
-	Value  []byte
-	Null   bool
-	Binary bool
-	Column string // as Literal.Column
+	Value   []byte
+	Null    bool
+	Binary  bool
+	Columns []string // as Literal.Columns
 }
 
 // Command is the unit of decision.
 type Command struct {
 	// Conn is the generation's view that the facts were made under, from
 	// Acquire; nil takes the newest.
-	Conn *Connection
+	Conn      *Connection
 	ID        string // given by Decide
 	Facts     *Facts
 	Text      []byte
@@ -74,6 +74,14 @@ type Command struct {
 
 	size     int64 // bytes of a text that was not kept whole
 	redacted *redacted
+}
+
+// release gives back the generation of a command that came to nothing.
+func (c *Command) release() {
+	if c.Conn != nil {
+		c.Conn.Generation.Release()
+		c.Conn = nil
+	}
 }
 
 // Outcome is how a command ended.

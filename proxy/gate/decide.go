@@ -46,14 +46,9 @@ func (s *Session) Decide(c *Command) Verdict {
 // is that hold.
 func (s *Session) decide(c *Command, released *Hold) Verdict {
 	began := time.Now()
-	if err := s.gw.Log.Err(); err != nil {
-		return Verdict{Refusal: LogStopped()}
-	}
-	if s.Recorder != nil {
-		if err := s.Recorder.Err(); err != nil {
-			s.end(EndStopped, "the recording of this session cannot be written")
-			return Verdict{Refusal: CannotDecide(fmt.Errorf("the recording cannot be written"))}
-		}
+	if r := s.stopped(); r != nil {
+		c.release()
+		return Verdict{Refusal: r}
 	}
 	j := s.judge(c)
 	if j.conn == nil {
@@ -73,6 +68,18 @@ func (s *Session) decide(c *Command, released *Hold) Verdict {
 		s.admit(c, &v, &j)
 	}
 	return v
+}
+
+// stopped refuses everything when nothing can be recorded any more.
+func (s *Session) stopped() *Refusal {
+	if s.gw.Log.Err() != nil {
+		return LogStopped()
+	}
+	if s.Recorder != nil && s.Recorder.Err() != nil {
+		s.end(EndStopped, "the recording of this session cannot be written")
+		return LogStopped()
+	}
+	return nil
 }
 
 // judge asks plugins and policies, and builds the masks. A failure of any is a
@@ -309,6 +316,7 @@ func (s *Session) refuse(c *Command, v *Verdict, j *judged, refusal *Refusal) {
 		return
 	}
 	s.gw.Metrics.Commands.WithLabelValues(s.protocol, "deny").Inc()
+	s.denied.Add(1)
 	s.recordRefusal(c, &d)
 	v.Intent, v.Refusal = seq, &d
 }
@@ -318,8 +326,9 @@ func (s *Session) refuse(c *Command, v *Verdict, j *judged, refusal *Refusal) {
 // Decide.
 func (s *Session) Preview(c *Command) (*Refusal, Seq) {
 	c.ID = ulid.Make().String()
-	if s.gw.Log.Err() != nil {
-		return LogStopped(), 0
+	if r := s.stopped(); r != nil {
+		c.release()
+		return r, 0
 	}
 	j := s.judge(c)
 	if j.conn == nil {

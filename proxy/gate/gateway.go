@@ -79,6 +79,8 @@ type Options struct {
 	Development bool
 	// OnChange is called after a ticket changed; it must not block.
 	OnChange func()
+	// OnSession is called when a session began or ended; it must not block.
+	OnSession func(id string)
 	Metrics  *Metrics
 	Logger      *slog.Logger
 }
@@ -88,6 +90,7 @@ type Gateway struct {
 	Options
 	mu       sync.Mutex
 	sessions map[string]*Session
+	past     []SessionInfo // the latest that ended, oldest first
 }
 
 // New makes a gateway of its parts.
@@ -98,6 +101,12 @@ func New(o Options) *Gateway {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics()
 	}
+	if o.OnChange == nil {
+		o.OnChange = func() {}
+	}
+	if o.OnSession == nil {
+		o.OnSession = func(string) {}
+	}
 	if o.TicketURL == nil {
 		o.TicketURL = func(string) string { return "" }
 	}
@@ -107,7 +116,7 @@ func New(o Options) *Gateway {
 	return &Gateway{Options: o, sessions: make(map[string]*Session)}
 }
 
-// Sessions lists the open sessions, oldest first.
+// Sessions lists the open sessions and the latest that ended, oldest first.
 func (g *Gateway) Sessions() []SessionInfo {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -115,8 +124,23 @@ func (g *Gateway) Sessions() []SessionInfo {
 	for _, s := range g.sessions {
 		out = append(out, s.info())
 	}
+	out = append(out, g.past...)
 	sort.Slice(out, func(i, j int) bool { return out[i].ID < out[j].ID })
 	return out
+}
+
+// maxPast bounds the ended sessions that Sessions still lists.
+const maxPast = 200
+
+func (g *Gateway) remember(s *Session, reason string) {
+	i := s.info()
+	i.Ended, i.Reason, i.Held = time.Now(), reason, ""
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.past = append(g.past, i)
+	if len(g.past) > maxPast {
+		g.past = append(g.past[:0], g.past[len(g.past)-maxPast:]...)
+	}
 }
 
 // Kill ends a session at once. It reports whether there was one.

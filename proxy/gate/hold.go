@@ -61,7 +61,7 @@ func (s *Session) hold(c *Command, v *Verdict, j *judged) {
 		v.Refusal = LogStopped()
 		return
 	}
-	s.held.Add(1)
+	s.held.Store(h)
 	s.gw.Metrics.Commands.WithLabelValues(s.protocol, "hold").Inc()
 	s.recordHold(c, h)
 	v.done() // release decides again, under the generation of then
@@ -81,7 +81,7 @@ func ended(w *approval.Waiter) (approval.Outcome, bool) {
 // runs only if it is still allowed and its ticket was not used by another.
 func (s *Session) Resume(c *Command, v *Verdict) Verdict {
 	h := v.Pending
-	s.held.Add(-1)
+	s.held.Store(nil)
 	o, over := ended(h.waiter)
 	if !over {
 		h.waiter.Leave()
@@ -103,7 +103,7 @@ func (s *Session) Abandon(v *Verdict, why string) {
 	if v.Pending == nil {
 		return
 	}
-	s.held.Add(-1)
+	s.held.Store(nil)
 	v.Pending.waiter.Leave()
 	s.gw.Logger.Debug("gate: a held command was taken back", "session", s.ID, "ticket", v.Pending.Ticket, "why", why)
 }
@@ -116,7 +116,10 @@ func (s *Session) Withdrawn(c *Command, r *Refusal) (*Refusal, Seq) {
 
 // answer is a refusal of a command that was held.
 func (s *Session) answer(c *Command, r *Refusal) Verdict {
-	conn := s.gw.Connection(s.connection)
+	conn := c.Conn
+	if c.Conn = nil; conn == nil {
+		conn = s.gw.Connection(s.connection)
+	}
 	if conn == nil {
 		return Verdict{Refusal: r}
 	}

@@ -162,7 +162,5 @@ func (g *Gateway) LedgerEvent(e approval.Event) {
 	if _, err := g.Log.Append(r); err != nil {
 		g.Logger.Error("gate: a change of a ticket could not be recorded", "ticket", h.Ticket, "error", err)
 	}
-	if g.OnChange != nil {
-		g.OnChange()
-	}
+	g.OnChange()
 }

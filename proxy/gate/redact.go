@@ -35,11 +35,13 @@ func (s *Session) redact(c *Command, j *judged) *redacted {
 		c.redacted = out
 		return out
 	}
-	protected := func(column string) bool { return column != "" && slices.Contains(j.conn.Protected, column) }
+	protected := func(columns []string) bool {
+		return slices.ContainsFunc(columns, func(c string) bool { return slices.Contains(j.conn.Protected, c) })
+	}
 	all := s.gw.RedactAll()
 	var cuts [][2]int
 	for _, l := range c.Literals {
-		if all || l.Secret || protected(l.Column) {
+		if all || l.Secret || protected(l.Columns) {
 			cuts = append(cuts, [2]int{l.From, l.To})
 		}
 	}
@@ -56,7 +58,7 @@ func (s *Session) redact(c *Command, j *judged) *redacted {
 		switch {
 		case p.Null:
 			out.params = append(out.params, "NULL")
-		case all || hidden[i] || protected(p.Column):
+		case all || hidden[i] || protected(p.Columns):
 			out.params = append(out.params, s.placeholder(p.Value))
 		case p.Binary || !utf8.Valid(p.Value):
 			out.params = append(out.params, fmt.Sprintf("‹binary: %d bytes›", len(p.Value)))

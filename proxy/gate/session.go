@@ -47,8 +47,11 @@ type Session struct {
 	connection string
 	protocol   string
 	seq        atomic.Uint64
+	generation string
+	ends       time.Time
 	commands   atomic.Uint64
-	held       atomic.Int32
+	denied     atomic.Uint64
+	held       atomic.Pointer[Hold]
 
 	endOnce sync.Once
 	ended   chan struct{}
@@ -64,17 +67,20 @@ type Session struct {
 
 // SessionInfo is a session as the console and the command line list it.
 type SessionInfo struct {
-	ID         string    `json:"id"`
-	Connection string    `json:"connection"`
-	Protocol   string    `json:"protocol"`
-	Subject    string    `json:"subject"`
-	Issuer     string    `json:"issuer"`
-	For        string    `json:"for,omitempty"`
-	Kinds      []string  `json:"kinds,omitempty"`
-	Client     Client    `json:"client"`
-	Started    time.Time `json:"started"`
-	Commands   uint64    `json:"commands"`
-	Held       int       `json:"held"`
+	ID         string
+	Connection string
+	Protocol   string
+	Principal  *identity.Principal
+	Client     Client
+	Started    time.Time
+	Ends       time.Time // at the latest
+	Ended      time.Time // zero while it is open
+	Reason     string    // why it ended
+	Commands   uint64
+	Denied     uint64
+	Held       string // the ticket that it waits for
+	Recorded   bool
+	Generation string // that it began under
 }
 
 // ErrStopped is returned when nothing can be recorded any more.
@@ -85,8 +91,9 @@ var ErrStopped = errors.New("gate: the audit log has stopped")
 func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal, client Client) (*Session, error) {
 	s := &Session{
 		ID: ulid.Make().String(), Principal: p, Client: client, Started: time.Now(),
-		gw: g, connection: c.Name, protocol: c.Protocol, ended: make(chan struct{}),
+		gw: g, connection: c.Name, protocol: c.Protocol, generation: c.Generation.ID(), ended: make(chan struct{}),
 	}
+	s.ends = s.Expires(c.Limits.Session)
 	if g.Recordings != nil {
 		rec, err := g.Recordings.Start(s.ID, recording.Meta{Started: s.Started, Connection: c.Name, Protocol: c.Protocol, Subject: p.Subject, Issuer: p.Issuer, Client: client.Address})
 		if err != nil {
@@ -109,6 +116,7 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 	g.sessions[s.ID] = s
 	g.mu.Unlock()
 	g.Metrics.Sessions.Inc()
+	g.OnSession(s.ID)
 	return s, nil
 }
 
@@ -117,7 +125,9 @@ func (s *Session) Close(reason string) {
 	s.gw.mu.Lock()
 	delete(s.gw.sessions, s.ID)
 	s.gw.mu.Unlock()
+	defer func() { s.gw.remember(s, reason) }()
 	s.gw.Metrics.Sessions.Dec()
+	s.gw.OnSession(s.ID)
 	s.closeRecorder()
 	if s.why != EndNone {
 		reason = s.whyText
@@ -191,11 +201,11 @@ func (s *Session) Expires(limit time.Duration) time.Time {
 }
 
 func (s *Session) info() SessionInfo {
-	i := SessionInfo{ID: s.ID, Connection: s.connection, Protocol: s.protocol, Subject: s.Principal.Subject,
-		Issuer: s.Principal.Issuer, Kinds: s.Principal.Kinds, Client: s.Client, Started: s.Started,
-		Commands: s.commands.Load(), Held: int(s.held.Load())}
-	if len(s.Principal.Chain) > 0 {
-		i.For = s.Principal.Chain[0].Subject
+	i := SessionInfo{ID: s.ID, Connection: s.connection, Protocol: s.protocol, Principal: s.Principal, Client: s.Client,
+		Started: s.Started, Ends: s.ends, Commands: s.commands.Load(), Denied: s.denied.Load(),
+		Recorded: s.Recorder != nil, Generation: s.generation}
+	if h := s.held.Load(); h != nil {
+		i.Held = h.Ticket
 	}
 	return i
 }

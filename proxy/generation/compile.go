@@ -80,6 +80,12 @@ func (g *Generation) identities(ctx context.Context) error {
 			return g.Config.Fail(b.Pos, err, fmt.Sprintf("identity %q", b.Name), err.Error())
 		}
 		g.Providers[b.Name] = p
+		if c := g.Config.Console; c != nil && c.Identity == b.Name {
+			o.Audiences = []string{c.ClientID}
+			if g.Login, err = oidc.New(ctx, o); err != nil {
+				return g.Config.Fail(c.Pos, err, "console", err.Error())
+			}
+		}
 	}
 	return nil
 }

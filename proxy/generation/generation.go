@@ -39,6 +39,9 @@ type Generation struct {
 	Config *config.Config
 	// Providers are the identity blocks by name.
 	Providers map[string]*oidc.Provider
+	// Login proves the ID tokens of those who log in to the console, which are
+	// issued to its client; nil without a console.
+	Login *oidc.Provider
 	// Policies is every policy of the configuration.
 	Policies *policy.Set
 	Loaded   time.Time
@@ -90,6 +93,9 @@ func (g *Generation) Release() {
 	for _, p := range g.Providers {
 		p.Close()
 	}
+	if g.Login != nil {
+		g.Login.Close()
+	}
 	close(g.closed)
 }
 
@@ -120,4 +126,13 @@ func rules(cfg *config.Config, labels map[string]string) (out []mask.Rule, err e
 			Treatment: mask.Treatment{Action: action, Scope: m.Scope}})
 	}
 	return out, nil
+}
+
+// Verifiers are the identity providers in the order of the configuration.
+func (g *Generation) Verifiers() oidc.Providers {
+	var out oidc.Providers
+	for _, b := range g.Config.Identities {
+		out = append(out, g.Providers[b.Name])
+	}
+	return out
 }

@@ -450,11 +450,7 @@ func (m *machine) settleReady() {
 	if m.startProbe() || m.wantReload() {
 		return
 	}
-	if !m.waiting.quiet {
-		m.toClient = wire.ReadyForQuery(m.toClient, m.tx)
-	}
-	m.waiting = nil
-	m.settle()
+	m.passReady()
 }
 
 // rolledBack says whether the transaction that ended with this entry was

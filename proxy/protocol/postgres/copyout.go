@@ -6,6 +6,8 @@ import (
 
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/mask"
+	"sluice.dev/proxy/protocol/postgres/catalog"
+	"sluice.dev/proxy/protocol/postgres/lineage"
 	"sluice.dev/proxy/protocol/postgres/wire"
 )
 
@@ -21,14 +23,30 @@ type copySpec struct {
 	columns   []copyColumn
 }
 
-// copyColumn is one column of a COPY: the configured columns that it stands
-// for, or derived when that cannot be told.
+// copyColumn is one column of a COPY: whether it may pass as it is, and else
+// the configured columns that it stands for; none when that cannot be told.
 type copyColumn struct {
 	name    string
 	table   string
+	pass    bool
 	origins []string
-	derived bool
-	oid     uint32
+	oid     uint32 // of its type; 0 when it is not known
+}
+
+// newCopySpec takes what the text of a COPY says of its rows.
+func newCopySpec(p *lineage.CopyPlan, s *catalog.Snapshot) *copySpec {
+	out := &copySpec{format: p.Format, delimiter: p.Delimiter, quote: p.Quote, escape: p.Escape, null: p.Null, header: p.Header}
+	for _, c := range p.Columns {
+		col := copyColumn{name: c.Name, pass: c.Pass, origins: c.Origins}
+		if r, ok := s.Relation(c.Attr.Relation); ok {
+			col.table = r.ID()
+			if i := int(c.Attr.Number) - 1; i >= 0 && i < len(r.Types) {
+				col.oid = r.Types[i]
+			}
+		}
+		out.columns = append(out.columns, col)
+	}
+	return out
 }
 
 // copyMasker changes COPY data on its way to the client. A CopyData message
@@ -105,8 +123,8 @@ func (m *machine) prepareCopy(e *entry, f wire.CopyFormat) error {
 	active := c.any.detect
 	for _, col := range spec.columns {
 		p := cellPlan{name: col.name, table: col.table, ty: typeOf(col.oid, m.lens.typeInfo), format: format}
-		if hides {
-			p.treatment, p.derived = m.lens.treatment(plan, col.origins, col.derived)
+		if hides && !col.pass {
+			p.treatment, p.derived = m.lens.treatment(plan, col.origins, len(col.origins) == 0)
 		}
 		p.detect = detects && p.treatment.Action == mask.None && (p.ty.family == familyText || p.ty.family == familyJSON ||
 			p.ty.family == familyJSONB || (format == 0 && p.ty.family != familyInt && p.ty.family != familyUUID && p.ty.family != familyBytea))

@@ -35,7 +35,7 @@ func (m *machine) advance() {
 			m.fromClient = append(m.fromClient[:0], m.fromClient[used:]...)
 		}
 	}()
-	for m.held == nil && !m.ended {
+	for m.held == nil && m.waiting == nil && !m.ended {
 		b := m.fromClient[used:]
 		if n := min(m.passClient, len(b)); n > 0 {
 			m.forward(b[:n])
@@ -112,8 +112,8 @@ func (m *machine) tooLong(typ byte, size int) {
 		return
 	}
 	r := gate.LimitReached(fmt.Sprintf("statement of %d bytes is over limits.statement (%d)", size, m.opts.limits().Statement))
-	m.gs.RefuseUnparsed(nil, int64(size), r)
-	m.refuse(typ, r, 0)
+	r, seq := m.gs.RefuseUnparsed(nil, int64(size), r)
+	m.refuse(typ, r, seq)
 }
 
 // message handles one whole message.
@@ -200,9 +200,9 @@ func (m *machine) countCopyIn(n int) {
 
 // query decides a simple Query whole, whatever number of statements it has.
 func (m *machine) query(text string, msg []byte) {
-	a, r := m.look(text, nil)
+	a, seq, r := m.look(text)
 	if r != nil {
-		m.refuse('Q', r, 0)
+		m.refuse('Q', r, seq)
 		return
 	}
 	run := &running{a: a, in: int64(len(msg))}
@@ -211,21 +211,24 @@ func (m *machine) query(text string, msg []byte) {
 }
 
 // look analyses a text, and records the refusal when that cannot be done.
-func (m *machine) look(text string, types []uint32) (*analysis, *gate.Refusal) {
+func (m *machine) look(text string) (*analysis, gate.Seq, *gate.Refusal) {
+	fail := func(r *gate.Refusal) (*analysis, gate.Seq, *gate.Refusal) {
+		m.lens.drop()
+		r, seq := m.gs.RefuseUnparsed([]byte(text), int64(len(text)), r)
+		return nil, seq, r
+	}
 	if len(text) > m.opts.limits().Statement {
-		r := gate.LimitReached(fmt.Sprintf("statement of %d bytes is over limits.statement (%d)", len(text), m.opts.limits().Statement))
-		return nil, m.gs.RefuseUnparsed([]byte(text), int64(len(text)), r)
+		return fail(gate.LimitReached(fmt.Sprintf("statement of %d bytes is over limits.statement (%d)", len(text), m.opts.limits().Statement)))
 	}
 	if !utf8.ValidString(text) {
-		r := &gate.Refusal{Kind: gate.Malformed, Text: "the statement is not valid UTF-8",
-			Hint: "Set client_encoding to UTF8, the only encoding that the gateway reads."}
-		return nil, m.gs.RefuseUnparsed([]byte(text), int64(len(text)), r)
+		return fail(&gate.Refusal{Kind: gate.Malformed, Text: "the statement is not valid UTF-8",
+			Hint: "Set client_encoding to UTF8, the only encoding that the gateway reads."})
 	}
-	a, err := m.lens.analyse(m, text, types)
+	a, err := m.lens.analyse(m, text)
 	if err != nil {
-		return nil, m.gs.RefuseUnparsed([]byte(text), int64(len(text)), malformed(err))
+		return fail(malformed(err))
 	}
-	return a, nil
+	return a, 0, nil
 }
 
 // parse looks at a statement before it is prepared: what its text alone denies
@@ -235,12 +238,12 @@ func (m *machine) parse(body, msg []byte) error {
 	if err != nil {
 		return err
 	}
-	a, r := m.look(p.Query, p.Types)
+	a, seq, r := m.look(p.Query)
 	if r == nil {
-		r = m.gs.Preview(m.command(a, nil))
+		r, seq = m.gs.Preview(m.command(a, nil))
 	}
 	if r != nil {
-		m.refuse('P', r, 0)
+		m.refuse('P', r, seq)
 		return nil
 	}
 	if len(m.statements) >= maxNamed {
@@ -341,29 +344,27 @@ func (m *machine) execute(x wire.Execute, msg []byte) {
 		m.forward(msg)
 		return
 	}
-	a := po.st.a
-	if fresh, r := m.refresh(po.st); r != nil {
-		m.refuse('E', r, 0)
+	seq, r := m.refresh(po.st)
+	if r != nil {
+		m.refuse('E', r, seq)
 		return
-	} else if fresh != nil {
-		a = fresh
 	}
-	run := &running{a: a, po: po, in: int64(len(msg))}
-	run.cmd = m.command(a, po.params)
+	run := &running{a: po.st.a, po: po, in: int64(len(msg))}
+	run.cmd = m.command(run.a, po.params)
 	m.decide('E', run, msg)
 }
 
 // refresh analyses a prepared statement again when names may mean something
 // else by now: the server would plan it anew.
-func (m *machine) refresh(st *statement) (*analysis, *gate.Refusal) {
-	if m.lens.current(m, st.a) {
-		return nil, nil
+func (m *machine) refresh(st *statement) (gate.Seq, *gate.Refusal) {
+	if m.lens.current(st.a) {
+		return 0, nil
 	}
-	a, r := m.look(st.text, st.types)
+	a, seq, r := m.look(st.text)
 	if r == nil {
 		st.a = a
 	}
-	return a, r
+	return seq, r
 }
 
 // cursorPortal finds a cursor that SQL declared, which Execute may name too.

@@ -17,7 +17,22 @@ func (m *machine) Resolve(h *held) {
 		return
 	}
 	m.held = nil
-	h.run.verdict = m.gs.Resume(h.run.cmd, &h.run.verdict)
+	pending := h.run.verdict
+	// What it would touch is looked at again, as names and masks stand now.
+	if h.run.a.shared && !m.lens.current(h.run.a) {
+		a, seq, r := m.look(string(h.run.a.text))
+		if r != nil {
+			m.gs.Abandon(&pending, "it can no longer be read")
+			m.refuse(h.kind, r, seq)
+			m.advance()
+			return
+		}
+		h.run.a = a
+	}
+	id := h.run.cmd.ID
+	h.run.cmd = m.command(h.run.a, h.run.cmd.Params)
+	h.run.cmd.ID = id
+	h.run.verdict = m.gs.Resume(h.run.cmd, &pending)
 	m.act(h.kind, h.run, h.msg)
 	m.advance()
 }
@@ -32,7 +47,8 @@ func (m *machine) Cancel() bool {
 	m.held = nil
 	m.gs.Abandon(&h.run.verdict, "cancelled by the client")
 	r := &gate.Refusal{Kind: gate.Cancelled, Text: "cancelled while it was held: ticket " + h.run.verdict.Pending.Ticket + " is withdrawn", Ticket: h.run.verdict.Pending.Ticket}
-	m.refuse(h.kind, m.gs.Withdrawn(h.run.cmd, r), 0)
+	r, seq := m.gs.Withdrawn(h.run.cmd, r)
+	m.refuse(h.kind, r, seq)
 	m.advance()
 	return true
 }

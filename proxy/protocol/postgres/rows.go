@@ -59,7 +59,7 @@ func (m *machine) prepareMasker(run *running) {
 		p := &masker.plan[i]
 		p.name, p.format = c.Name, c.Format
 		p.ty = typeOf(c.Type, m.lens.typeInfo)
-		p.treatment, p.derived, p.table = m.lens.column(run.a, plan, c)
+		p.treatment, p.derived, p.table = m.lens.column(run.a, plan, i, c)
 		if p.treatment.Action == mask.None && len(plan.Detectors) > 0 {
 			switch p.ty.family {
 			case familyText, familyJSON, familyJSONB:

@@ -403,3 +403,6 @@ func greeting(up *server, pid uint32, secret [4]byte) []byte {
 	}
 	return wire.ReadyForQuery(b, 'I')
 }
+
+// Warm compiles the SQL parser, about a second.
+func Warm(ctx context.Context) error { return facts.Warm(ctx) }

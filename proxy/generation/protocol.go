@@ -1,0 +1,33 @@
+package generation
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/identity"
+	"sluice.dev/proxy/protocol/postgres"
+)
+
+// Listener is how one address of a protocol is served.
+type Listener struct {
+	TLS        *tls.Config // nil for plain text
+	Connection string      // of clients that name none
+}
+
+// Handler serves one client until it is gone.
+type Handler func(ctx context.Context, conn net.Conn, l *Listener)
+
+// Handlers makes what serves each protocol's listeners.
+func Handlers(g *gate.Gateway, verify func(context.Context, string) (*identity.Principal, error)) map[string]Handler {
+	pg := &postgres.Server{Gateway: g, Verify: verify}
+	return map[string]Handler{
+		"postgres": func(ctx context.Context, conn net.Conn, l *Listener) {
+			pg.Handle(ctx, conn, &postgres.Listener{TLS: l.TLS, Connection: l.Connection})
+		},
+	}
+}
+
+// Warm does once what would make the first command slow.
+func Warm(ctx context.Context) error { return postgres.Warm(ctx) }

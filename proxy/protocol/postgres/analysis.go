@@ -1,0 +1,291 @@
+package postgres
+
+import (
+	"container/list"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/protocol/postgres/catalog"
+	"sluice.dev/proxy/protocol/postgres/facts"
+	"sluice.dev/proxy/protocol/postgres/lineage"
+)
+
+// analysis is what is known of one text under one view of the names in it. It
+// does not change once made, and is shared by sessions that see names alike.
+type analysis struct {
+	text     []byte
+	facts    *gate.Facts
+	own      *facts.Facts
+	verdict  lineage.Verdict
+	literals []gate.Literal
+	copy     *copySpec
+	copyIn   bool
+	steps    []step
+
+	changesPath, changesTemp, changesCatalog bool
+
+	key       string
+	opts      *Options
+	protected *catalog.Protected
+	// shared says that it depends on nothing but text and key: not on what
+	// this session has prepared or declared.
+	shared bool
+}
+
+// step is what one statement of the text does to the session.
+type step struct {
+	transaction transaction
+	prepare     string // the name of an SQL PREPARE, and
+	declare     string // of a DECLARE, each with
+	inner       *analysis
+}
+
+type transaction uint8
+
+const (
+	stays transaction = iota
+	begins
+	ends
+)
+
+// touches says whether anything protected is in reach of the statement.
+func (a *analysis) touches() bool { return a != nil && a.verdict.Touches }
+
+// scrubs says whether errors and notices may quote something protected.
+func (a *analysis) scrubs() bool { return a != nil && a.verdict.Scrub }
+
+func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machine) (*analysis, error) {
+	stmt, err := facts.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	f := stmt.Facts(view)
+	a := &analysis{text: []byte(text), shared: true}
+	inner, known := a.innerFacts(f, m)
+	if known && len(inner) > 0 {
+		f = f.WithInner(inner...)
+	}
+	a.own = f
+	for i := range stmt.Stmts {
+		v := lineage.Strict(stmt.Stmts[i].Tree, view, p)
+		a.join(v, m, p)
+		a.step(stmt, i, v)
+	}
+	a.changesPath = f.ChangesPath || f.ChangesRole
+	a.changesTemp, a.changesCatalog = f.ChangesTemp, f.ChangesCatalog
+	a.copyIn = f.Has("copy_in")
+	a.facts = gateFacts(f, &a.verdict)
+	a.keepLiterals(f)
+	return a, nil
+}
+
+// innerFacts finds what EXECUTE runs and FETCH reads; known says that all of
+// it was.
+func (a *analysis) innerFacts(f *facts.Facts, m *machine) (inner []*facts.Facts, known bool) {
+	known = true
+	for _, in := range f.Inner {
+		from := m.prepared
+		switch in.Kind {
+		case "execute":
+		case "fetch":
+			from = m.cursors
+		default:
+			continue
+		}
+		a.shared = false
+		if x := from[in.Name]; x != nil {
+			inner = append(inner, x.own)
+		} else {
+			known = false
+		}
+	}
+	return inner, known
+}
+
+// join adds one statement's verdict to the whole.
+func (a *analysis) join(v lineage.Verdict, m *machine, p *catalog.Protected) {
+	for _, ref := range []struct {
+		name string
+		from map[string]*analysis
+		what string
+	}{{v.Execute, m.prepared, "prepared statement"}, {v.Fetch, m.cursors, "cursor"}} {
+		if ref.name == "" {
+			continue
+		}
+		a.shared = false
+		if x := ref.from[ref.name]; x != nil {
+			v.Columns = append(slices.Clone(v.Columns), x.verdict.Columns...)
+			v.Scrub = v.Scrub || x.verdict.Scrub
+			v.MaskAll = v.MaskAll || x.verdict.MaskAll
+			v.Facts = v.Facts.Or(x.verdict.Facts)
+		} else if !p.Empty() && v.Refuse == "" {
+			v.Refuse = fmt.Sprintf("strict lineage: %s %q is not known to this session", ref.what, ref.name)
+			v.Hint = "Prepare or declare it in this session, outside of functions."
+		}
+		if !p.Empty() {
+			// Code on the server may have put another in its place.
+			v.Touches, v.Scrub = true, true
+		}
+	}
+	w := &a.verdict
+	w.Touches, w.MaskAll, w.Scrub, w.Explain = w.Touches || v.Touches, w.MaskAll || v.MaskAll, w.Scrub || v.Scrub, w.Explain || v.Explain
+	if w.Refuse == "" {
+		w.Refuse, w.Hint = v.Refuse, v.Hint
+	}
+	w.Unresolved = w.Unresolved || v.Unresolved
+	w.Facts = w.Facts.Or(v.Facts)
+	for _, c := range v.Columns {
+		if !slices.Contains(w.Columns, c) {
+			w.Columns = append(w.Columns, c)
+		}
+	}
+	if v.Copy != nil {
+		a.copy = newCopySpec(v.Copy, p.Snapshot())
+	}
+}
+
+// step notes what statement i does to the session.
+func (a *analysis) step(stmt *facts.Statement, i int, v lineage.Verdict) {
+	f := a.own
+	if len(stmt.Stmts) > 1 {
+		f = stmt.StmtFacts(i, nil)
+	}
+	s := step{prepare: v.Prepare, declare: v.Declare}
+	switch f.Transaction {
+	case "begin":
+		s.transaction = begins
+	case "commit", "rollback", "prepare":
+		s.transaction = ends
+	}
+	if s.prepare != "" || s.declare != "" {
+		s.inner = a
+	}
+	if s != (step{}) {
+		a.steps = append(a.steps, s)
+	}
+}
+
+// gateFacts is the protocol-neutral form, with PostgreSQL's own object.
+func gateFacts(f *facts.Facts, v *lineage.Verdict) *gate.Facts {
+	out := &gate.Facts{Complete: f.Complete, Resolved: f.Resolved, Operations: f.Operations, Reads: f.Reads, Writes: f.Writes,
+		Columns: f.Columns, Filters: f.Filters, Functions: f.Functions, ReadOnly: f.ReadOnly, Session: f.Session, Exempt: f.Exempt,
+		Fingerprint: f.Fingerprint, Description: f.Description}
+	out.Flags = asMap[bool](f.Flags)
+	out.Extra = asMap[any](v.Facts)
+	doc, err := json.Marshal(struct {
+		*facts.Facts
+		Postgres lineage.Facts `json:"postgres"`
+	}{f, v.Facts})
+	if err == nil {
+		out.JSON = doc
+	}
+	return out
+}
+
+// asMap turns a struct of booleans into what policies read, by its JSON names.
+func asMap[T any](v any) map[string]T {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	var m map[string]T
+	if json.Unmarshal(b, &m) != nil {
+		return nil
+	}
+	return m
+}
+
+func (a *analysis) keepLiterals(f *facts.Facts) {
+	for _, l := range f.Literals {
+		a.literals = append(a.literals, gate.Literal{From: l.Start, To: l.End, Columns: l.Columns, Secret: l.Secret})
+	}
+}
+
+// command makes the gate's command of an analysis and the values bound to it.
+// It takes over the generation that the analysis was made under.
+func (m *machine) command(a *analysis, params []gate.Param) *gate.Command {
+	c := &gate.Command{Conn: m.lens.conn, Facts: a.facts, Text: a.text, Literals: a.literals, Canonical: a.own.Canonical,
+		Database: m.lens.database, Role: m.lens.role, Path: m.lens.pathText, InTransaction: m.inTransaction()}
+	m.lens.conn = nil
+	if len(params) > 0 {
+		c.Params = slices.Clone(params)
+		for i := range c.Params {
+			if i < len(a.own.ParamColumns) {
+				c.Params[i].Columns = a.own.ParamColumns[i]
+			}
+		}
+	}
+	if v := &a.verdict; v.Refuse != "" && !a.own.Exempt {
+		c.Refuse = gate.Deny(v.Refuse, v.Hint)
+		c.RefuseColumns = v.Columns
+	}
+	return c
+}
+
+// analyses keeps what was worked out, by text and view, within a bound on the
+// bytes of the texts. The least recently used go first.
+type analyses struct {
+	mu    sync.Mutex
+	byKey map[string]*list.Element
+	order list.List
+	size  int
+
+	warned sync.Map // alarms given, by text
+}
+
+// maxAnalyses bounds the texts that are kept, in bytes; what is kept of each is
+// a few times as long.
+const maxAnalyses = 8 << 20
+
+func (c *analyses) get(text, key string) *analysis {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.byKey[text]
+	if e == nil {
+		return nil
+	}
+	a := e.Value.(*analysis)
+	if a.key != key {
+		return nil
+	}
+	c.order.MoveToFront(e)
+	return a
+}
+
+func (c *analyses) put(a *analysis) {
+	if len(a.text) > maxAnalyses/8 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byKey == nil {
+		c.byKey = make(map[string]*list.Element)
+	}
+	text := string(a.text)
+	if e := c.byKey[text]; e != nil {
+		e.Value = a
+		c.order.MoveToFront(e)
+		return
+	}
+	c.byKey[text] = c.order.PushFront(a)
+	c.size += len(text) + 512
+	for c.size > maxAnalyses {
+		last := c.order.Back()
+		old := string(last.Value.(*analysis).text)
+		c.order.Remove(last)
+		delete(c.byKey, old)
+		c.size -= len(old) + 512
+	}
+}
+
+// alarm tells the operator, once for each text, what is wrong with the
+// protected set.
+func (o *Options) alarm(log *slog.Logger, gateway string, err error) {
+	if _, told := o.cache.warned.LoadOrStore(err.Error(), true); !told {
+		log.Error("postgres: a mask names a column that the database does not have", "gateway", gateway, "error", err)
+	}
+}

@@ -1,0 +1,299 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgproto3/v2"
+
+	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/mask"
+	"sluice.dev/proxy/protocol/postgres/catalog"
+	"sluice.dev/proxy/protocol/postgres/wire"
+)
+
+// lens is through what one session sees text: what names mean to it now, what
+// is protected, and what it has been told so far.
+type lens struct {
+	gs       *gate.Session
+	opts     *Options // the newest generation's
+	conn     *gate.Connection
+	database string
+	live     *catalog.Live
+
+	path     catalog.SearchPath
+	pathText string // as SHOW search_path has it
+	role     string // the effective one
+	login    string // the session's own
+	// unsure: the search_path or the role may have changed; unsureTemp: the
+	// temporary objects. stale: the catalog has, by this session's DDL.
+	unsure, unsureTemp, stale bool
+	lastTag                   string
+
+	view   *catalog.View
+	viewOf *catalog.Snapshot
+}
+
+// newLens learns what names mean to a session that has just logged in.
+func newLens(ctx context.Context, opts *Options, up *server, database string) (*lens, error) {
+	l := &lens{opts: opts, database: database, live: opts.Catalogs.Of(opts.Upstream, database)}
+	if _, err := l.live.Ready(ctx); err != nil {
+		return nil, &upstreamError{code: "08006", text: "the database's catalog cannot be read", err: err}
+	}
+	rows, err := up.Query(ctx, "SELECT pg_catalog.current_setting('search_path'), current_user, session_user")
+	if err != nil || len(rows) != 1 || len(rows[0]) != 3 {
+		return nil, &upstreamError{code: "08006", text: "the session's search_path cannot be read", err: err}
+	}
+	l.role, l.login = string(rows[0][1]), string(rows[0][2])
+	l.setPath(string(rows[0][0]))
+	return l, nil
+}
+
+func (l *lens) setPath(text string) {
+	names, ok := splitPath(text)
+	for i, n := range names {
+		if n == "$user" {
+			names[i] = l.role
+		}
+	}
+	l.pathText = text
+	l.path.Schemas, l.path.Unknown = names, !ok
+	l.view = nil
+}
+
+// learn takes the answer to a probe.
+func (l *lens) learn(p *probe) {
+	if role := cell(p.rows[1], 0); role == "none" {
+		l.role = l.login
+	} else {
+		l.role = role
+	}
+	l.setPath(cell(p.rows[0], 0))
+	l.unsure = false
+	if p.temp {
+		l.path.TempSchema, l.path.Temp, l.path.TempUnknown = "", nil, false
+		for _, r := range p.rows[2:] {
+			l.path.TempSchema = cell(r, 0)
+			if name := cell(r, 1); name != "" {
+				l.path.Temp = append(l.path.Temp, name)
+			}
+		}
+		slices.Sort(l.path.Temp)
+		l.unsureTemp = false
+		if l.path.TempSchema != "" {
+			l.stale = true // the snapshot lacks what is in it
+		}
+	}
+	l.view = nil
+}
+
+func cell(row [][]byte, i int) string {
+	if i < len(row) {
+		return string(row[i])
+	}
+	return ""
+}
+
+// reload loads the catalog again.
+func (l *lens) reload(ctx context.Context) error {
+	_, err := l.live.Reload(ctx)
+	return err
+}
+
+// key says what an analysis depends on besides its text.
+func (l *lens) key(s *catalog.Snapshot) string {
+	unknown := ""
+	if l.unsure || l.unsureTemp {
+		unknown = "?"
+	}
+	return fmt.Sprintf("%s\x00%d\x00%s\x00%s\x00%s\x00%s\x00%s", l.database, s.Version(), l.pathText, l.role, l.path.TempSchema, strings.Join(l.path.Temp, ","), unknown)
+}
+
+// look is the view of the moment.
+func (l *lens) look(s *catalog.Snapshot) *catalog.View {
+	if l.view == nil || l.viewOf != s {
+		l.view, l.viewOf = s.Session(l.path), s
+	}
+	if l.unsure || l.unsureTemp {
+		p := l.path
+		p.Unknown = p.Unknown || l.unsure
+		p.TempUnknown = p.TempUnknown || l.unsureTemp
+		return s.Session(p)
+	}
+	return l.view
+}
+
+// take retains the newest generation for one command; the command that is
+// made next carries it.
+func (l *lens) take() error {
+	l.drop()
+	l.conn = l.gs.Acquire()
+	if l.conn == nil {
+		return errors.New("the connection was removed from the configuration")
+	}
+	l.opts = l.conn.Options.(*Options)
+	return nil
+}
+
+// drop gives back what take retained and no command took over.
+func (l *lens) drop() {
+	if l.conn != nil {
+		l.conn.Generation.Release()
+		l.conn = nil
+	}
+}
+
+// analyse turns a text into facts and a verdict on its protected columns,
+// under the newest generation and catalog.
+func (l *lens) analyse(m *machine, text string) (*analysis, error) {
+	if err := l.take(); err != nil {
+		return nil, err
+	}
+	snapshot := l.live.Snapshot()
+	protected, err := l.opts.protectedIn(l.database, snapshot)
+	if err != nil {
+		// What no longer resolves stays protected under its old number; what
+		// never did protects nothing, and the operator has to know.
+		l.opts.alarm(l.gs.Gateway().Logger, l.gs.Gateway().Name, err)
+	}
+	key := l.key(snapshot)
+	if a := l.opts.cache.get(text, key); a != nil {
+		return a, nil
+	}
+	a, err := newAnalysis(text, l.look(snapshot), protected, m)
+	if err != nil {
+		return nil, err
+	}
+	a.key, a.opts, a.protected = key, l.opts, protected
+	if a.shared {
+		l.opts.cache.put(a)
+	}
+	return a, nil
+}
+
+// current says whether an analysis made earlier is still what analyse would
+// say.
+func (l *lens) current(a *analysis) bool {
+	if l.take() != nil {
+		return false
+	}
+	return a.shared && a.opts == l.opts && a.key == l.key(l.live.Snapshot())
+}
+
+// protected is the configured set.
+func (l *lens) protected() []string { return l.opts.Columns }
+
+// typeInfo looks a type that is not built in up in the catalog.
+func (l *lens) typeInfo(oid uint32) (typeInfo, bool) {
+	t, ok := l.live.Snapshot().Type(oid)
+	if !ok {
+		return typeInfo{}, false
+	}
+	switch {
+	case t.Name == "citext":
+		return typeInfo{family: familyText}, true
+	case t.Element != 0 && t.Kind == 'b':
+		return typeInfo{family: familyArray, elem: t.Element}, true
+	case t.Kind == 'd':
+		return typeOf(t.Base, nil), true
+	}
+	return typeInfo{}, true
+}
+
+// column says what happens to the cells of a result column.
+func (l *lens) column(a *analysis, plan *mask.Plan, position int, c wire.Column) (t mask.Treatment, derived bool, table string) {
+	origins, pass := a.verdict.Mask(a.protected, position, c.Table, c.Attribute, true)
+	if pass && c.Table != 0 {
+		// A cheap second look: whatever the text was taken for, a column that
+		// the server names as protected is one.
+		if o, ok := a.protected.Column(c.Table, c.Attribute); ok {
+			origins, pass = o, false
+		}
+	}
+	if r, ok := l.live.Snapshot().Relation(c.Table); ok {
+		table = r.ID()
+	}
+	if pass {
+		return mask.Treatment{}, false, table
+	}
+	t, derived = l.treatment(plan, origins, len(origins) == 0)
+	return t, derived, table
+}
+
+// treatment is the strictest of the columns that a value stands for. One that
+// nobody can name is treated as derived.
+func (l *lens) treatment(plan *mask.Plan, origins []string, derived bool) (mask.Treatment, bool) {
+	if derived {
+		return plan.Derived, plan.Derived.Action != mask.None
+	}
+	var t mask.Treatment
+	for _, o := range origins {
+		t = t.Stricter(plan.Columns[o])
+	}
+	return t, false
+}
+
+// parameter follows a ParameterStatus: PostgreSQL 18 reports search_path.
+func (l *lens) parameter(m *machine, body []byte) {
+	var s pgproto3.ParameterStatus
+	if s.Decode(body) != nil {
+		return
+	}
+	switch s.Name {
+	case "standard_conforming_strings":
+		if s.Value != "on" {
+			m.fatal("42501", "standard_conforming_strings may not be off: statements could not be read as the server reads them", "")
+		}
+	case "client_encoding":
+		if s.Value != "UTF8" {
+			m.fatal("42501", "client_encoding may only be UTF8: statements could not be read as the server reads them", "")
+		}
+	}
+}
+
+// effect notes what a command that goes out now changes for those after it.
+func (l *lens) effect(m *machine, a *analysis) {
+	if a == nil {
+		return
+	}
+	for _, step := range a.steps {
+		switch step.transaction {
+		case begins:
+			m.next = 'T'
+		case ends:
+			m.next = 'I'
+		}
+		if step.prepare != "" {
+			m.prepared[step.prepare] = step.inner
+		}
+		if step.declare != "" {
+			m.cursors[step.declare] = step.inner
+		}
+	}
+	if a.changesPath {
+		l.unsure = true
+	}
+	if a.changesTemp {
+		l.unsureTemp = true
+	}
+	if a.changesCatalog {
+		l.stale = true
+	}
+}
+
+// completed notes a command tag.
+func (l *lens) completed(m *machine, run *running) {
+	l.lastTag = run.tag
+	if run.tag == "ROLLBACK" || run.tag == "COMMIT" {
+		m.cursors = make(map[string]*analysis)
+		if run.tag == "ROLLBACK" {
+			l.unsure = true // a SET inside it is undone
+		}
+		if l.path.TempSchema != "" {
+			l.unsureTemp = true
+		}
+	}
+}
