@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 )
@@ -254,7 +255,7 @@ func secretOnly(name string) function.Function {
 // would be in backups, in version control and in everybody's editor.
 func (d *decoder) secret(attr *hcl.Attribute) *SecretRef {
 	at := attr.Expr.Range()
-	call, diags := hcl.ExprCall(attr.Expr)
+	call, diags := hcl.ExprCall(unwrap(attr.Expr))
 	if diags.HasErrors() {
 		d.fail(attr.NameRange, "Secret written out", `%s must not hold the secret itself: write env("NAME"), file("path") or exec("command").`, attr.Name)
 		return nil
@@ -310,4 +311,23 @@ func (d *decoder) secret(attr *hcl.Attribute) *SecretRef {
 		return nil
 	}
 	return ref
+}
+
+// unwrap takes the marks of a template off a JSON string like "${env(\"NAME\")}",
+// which hcl.ExprCall leaves on.
+func unwrap(e hcl.Expression) hcl.Expression {
+	if !strings.HasSuffix(e.Range().Filename, ".json") {
+		return e
+	}
+	v, diags := e.Value(nil) // without a context JSON strings come as they are
+	if diags.HasErrors() {
+		return e
+	}
+	s, err := text(v)
+	if inner, ok := strings.CutPrefix(s, "${"); err == nil && ok && strings.HasSuffix(inner, "}") {
+		if call, diags := hclsyntax.ParseExpression([]byte(strings.TrimSuffix(inner, "}")), e.Range().Filename, e.Range().Start); !diags.HasErrors() {
+			return call
+		}
+	}
+	return e
 }

@@ -89,7 +89,7 @@ func Join(errs ...error) error {
 		causes = append(causes, err)
 		var ce *Error
 		if !errors.As(err, &ce) {
-			out.diags = append(out.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: err.Error()})
+			out.diags = append(out.diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: strings.TrimPrefix(err.Error(), "config: ")})
 			continue
 		}
 		out.diags = append(out.diags, ce.diags...)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -83,13 +82,19 @@ var secretNames = []string{"password", "client_secret", "mask_key", "signing_key
 
 var secretJSON = regexp.MustCompile(`"(?:` + strings.Join(secretNames, "|") + `)"\s*:\s*("(?:[^"\\]|\\.)*"?|[^\s,}\]]+)`)
 
+// reference is a call in a JSON string, with or without the marks of a template.
+var reference = regexp.MustCompile(`^"(\$\{)?\s*(env|file|exec|vault)\(`)
+
 // censor returns the text for showing: what is written where a secret reference
 // belongs, and is none, is blanked out. The length stays, so that places do.
 func censor(s Source) []byte {
+	if len(s.Data) > maxFile {
+		return nil
+	}
 	out := slices.Clone(s.Data)
 	if strings.HasSuffix(s.Name, ".json") {
 		for _, m := range secretJSON.FindAllSubmatchIndex(s.Data, -1) {
-			if !bytes.HasPrefix(s.Data[m[2]:m[3]], []byte(`"${`)) {
+			if !reference.Match(s.Data[m[2]:m[3]]) {
 				blank(out[m[2]:m[3]])
 			}
 		}
