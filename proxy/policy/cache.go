@@ -18,8 +18,8 @@ var keyPool = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }
 // where there is no key for this input.
 func appendKey(dst []byte, view uint32, parts []keyFunc, in *Input) ([]byte, bool) {
 	dst = binary.BigEndian.AppendUint32(dst, view)
-	ok := true
 	for _, part := range parts {
+		var ok bool
 		if dst, ok = part(dst, in); !ok {
 			return dst, false
 		}

@@ -205,7 +205,7 @@ func (g *group) eval(ctx context.Context, l *library, doc ast.Value, now time.Ti
 	if len(g.body) == 0 {
 		return make([]said, len(g.policies)), nil
 	}
-	fail := func(err error) error { return &EvalError{Policy: g.blame(err), Err: err} }
+	fail := func(err error) error { return &EvalError{Policy: g.blame(l, err), Err: err} }
 	var results topdown.QueryResultSet
 	err = l.run(ctx, now, timeout, doc, func(q *topdown.Query) (err error) {
 		results, err = q.Run(ctx)
@@ -231,9 +231,13 @@ func (g *group) eval(ctx context.Context, l *library, doc ast.Value, now time.Ti
 }
 
 // blame is the policy that an evaluation error came from, where that is sure.
-func (g *group) blame(err error) string {
+func (g *group) blame(l *library, err error) string {
 	if len(g.policies) == 1 {
 		return g.policies[0].name
+	}
+	var at *topdown.Error
+	if errors.As(err, &at) && at.Location != nil {
+		return l.owner[at.Location.File]
 	}
 	return ""
 }

@@ -155,6 +155,17 @@ func TestFailsClosed(t *testing.T) {
 	}
 }
 
+// The policy that fails is named among several.
+func TestBlame(t *testing.T) {
+	s := compileAll(t, Options{EvalTimeout: roomy}, source("good", "package good\nallow if true"),
+		source("bad", "package bad\ndeny contains \"x\" if to_number(input.principal.subject) > 3"))
+	_, err := s.Decide(context.Background(), agent7())
+	var eval *EvalError
+	if !errors.As(err, &eval) || eval.Policy != "bad" || !strings.HasPrefix(err.Error(), "policy: bad cannot decide: ") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestOutOfTime(t *testing.T) {
 	// 10^12 steps: whatever the machine, it does not end by itself.
 	const slow = `package agents

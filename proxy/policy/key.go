@@ -170,11 +170,31 @@ func commandKey(name string, path []string) keyFunc {
 var commandKeys = []string{"protocol", "digest", "fingerprint", "complete", "resolved", "operations", "reads", "writes", "columns",
 	"filters", "functions", "flags", "parameters", "parameter_digests", "labels", "risk"}
 
+// ownKey is all of the protocol's own object: the keys that it always has in
+// their order, so that nothing is sorted where there are no others.
 func ownKey(dst []byte, in *Input) ([]byte, bool) {
-	if in.Command.Own == nil {
+	own := in.Command.Own
+	if own == nil {
 		return append(dst, tagAbsent), true
 	}
-	return appendAny(dst, in.Command.Own)
+	dst = append(dst, tagObject)
+	found := 0
+	for _, name := range loadSchema().facts[in.Command.Protocol] {
+		v, there := own[name]
+		if !there {
+			dst = append(dst, tagAbsent)
+			continue
+		}
+		found++
+		var ok bool
+		if dst, ok = appendAny(dst, v); !ok {
+			return dst, false
+		}
+	}
+	if found == len(own) {
+		return append(dst, tagAbsent), true
+	}
+	return appendAny(dst, own)
 }
 
 func flagKey(name string) keyFunc {
@@ -203,8 +223,8 @@ const (
 
 func join(parts ...keyFunc) keyFunc {
 	return func(dst []byte, in *Input) ([]byte, bool) {
-		ok := true
 		for _, p := range parts {
+			var ok bool
 			if dst, ok = p(dst, in); !ok {
 				return dst, false
 			}
@@ -299,8 +319,8 @@ func appendAny(dst []byte, v any) ([]byte, bool) {
 		return appendStrings(append(dst, tagStrings), v), true
 	case []any:
 		dst = binary.AppendUvarint(append(dst, tagList), uint64(len(v)))
-		ok := true
 		for _, e := range v {
+			var ok bool
 			if dst, ok = appendAny(dst, e); !ok {
 				return dst, false
 			}
@@ -308,8 +328,8 @@ func appendAny(dst []byte, v any) ([]byte, bool) {
 		return dst, true
 	case map[string]any:
 		dst = binary.AppendUvarint(append(dst, tagObject), uint64(len(v)))
-		ok := true
 		for _, k := range sortedKeys(v) {
+			var ok bool
 			if dst, ok = appendAny(appendString(dst, k), v[k]); !ok {
 				return dst, false
 			}

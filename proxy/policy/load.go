@@ -29,7 +29,10 @@ func load(ctx context.Context, sources []Source, opts Options) (*library, error)
 	if err != nil {
 		return nil, err
 	}
-	lib := &library{opts: opts, policies: p.policies, digest: digest(sources, opts), views: map[string]*Set{}}
+	lib := &library{opts: opts, policies: p.policies, digest: digest(sources, opts), views: map[string]*Set{}, owner: map[string]string{}}
+	for file, src := range p.faults.files {
+		lib.owner[file] = src.policy
+	}
 	lib.cache = newCache[*Decision](opts.CacheEntries, opts.CacheBytes)
 	lib.sessions = newCache[[]string](min(opts.CacheEntries, 1024), opts.CacheBytes/4)
 	lib.store = inmem.NewFromObjectWithOpts(p.data, inmem.OptRoundTripOnWrite(false), inmem.OptReturnASTValuesOnRead(true))

@@ -90,7 +90,8 @@ type library struct {
 	opts     Options
 	compiler *ast.Compiler
 	store    storage.Store
-	policies []*policyRules // in the order of the sources
+	policies []*policyRules    // in the order of the sources
+	owner    map[string]string // file → policy
 	digest   string
 	cache    *cache[*Decision]
 	sessions *cache[[]string]
