@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -158,9 +159,12 @@ func (l *Log) encode(e *entry, r *Record) error {
 	}
 	b, err := appendRecord(append(e.buf[:0], 0), r, &s)
 	if err == nil && len(b)-1 > MaxRecord {
-		whole := newObject(append([]byte(nil), b[1:]...))
-		e.objects = append(e.objects, whole)
-		s.elided = oversize{object: whole.digest, size: int64(len(b) - 1)}
+		s.elided.size = int64(len(b) - 1)
+		if len(b)-1 <= MaxObject {
+			whole := newObject(bytes.Clone(b[1:]))
+			e.objects = append(e.objects, whole)
+			s.elided.object = whole.digest
+		}
 		for _, keep := range [...]int{32, 4} { // 4 fits whatever the escapes
 			b, err = appendRecord(b[:1], shorten(r, keep), &s)
 			if err != nil || len(b)-1 <= MaxRecord {
@@ -196,11 +200,13 @@ func cutText(s string, n int) string {
 // beginning of each text. The whole is in the object that "elided" names.
 func shorten(r *Record, members int) *Record {
 	size := 16 * members
-	text := func(list ...*string) {
+	cut := func(size int, list []*string) {
 		for _, p := range list {
 			*p = cutText(*p, size)
 		}
 	}
+	text := func(list ...*string) { cut(size, list) }
+	name := func(list ...*string) { cut(128, list) } // ids and digests, which would say nothing when cut
 	lists := func(list ...*[]string) {
 		for _, p := range list {
 			out := make([]string, 0, members)
@@ -230,12 +236,12 @@ func shorten(r *Record, members int) *Record {
 	}
 	s := *r
 	a, d, c, n := &s.Action, &s.Decision, &s.Client, &s.Connection
-	text(&s.Event, &s.Session, &s.Command, &a.Class, &a.Digest, &a.Fingerprint, &a.Resolved, &a.Text, &a.TextObject)
-	text(&d.Hint, &d.Ticket, &d.Verdict, &c.Address, &c.Application, &c.User, &c.TLS)
+	name(&s.Event, &s.Session, &s.Command, &a.Digest, &a.Fingerprint, &a.TextObject, &d.Ticket, &d.Verdict)
+	name(&s.Approval.Ticket, &s.Approval.Name, &s.Approval.ActionDigest, &s.Approval.State, &s.Approval.Self)
+	name(&s.Recording.ID, &s.Recording.SHA256, &s.Config.Generation)
+	text(&a.Class, &a.Resolved, &a.Text, &d.Hint, &c.Address, &c.Application, &c.User, &c.TLS)
 	text(&n.Name, &n.Protocol, &n.Address, &n.Database, &n.Role, &n.Credential)
-	text(&s.Result.Message, &s.Result.Code, &s.Result.Outcome, &s.Result.Effect)
-	text(&s.Approval.Reason, &s.Approval.Ticket, &s.Approval.Name, &s.Approval.ActionDigest, &s.Approval.State, &s.Approval.Self)
-	text(&s.Recording.ID, &s.Recording.SHA256, &s.Config.Generation)
+	text(&s.Result.Message, &s.Result.Code, &s.Result.Outcome, &s.Result.Effect, &s.Approval.Reason)
 	lists(&a.Operations, &a.Reads, &a.Writes, &a.Functions, &a.Flags, &a.Labels)
 	lists(&d.Policies, &d.Reasons, &d.Masks, &d.Shadow)
 	who(&s.Principal)

@@ -13,7 +13,8 @@ type stamp struct {
 	elided oversize // set when the record had to be shortened
 }
 
-// oversize names the object that holds a record in full.
+// oversize names the object that holds a record in full, unless it was larger
+// than MaxObject.
 type oversize struct {
 	object string
 	size   int64
@@ -33,7 +34,7 @@ func appendRecord(b []byte, r *Record, s *stamp) ([]byte, error) {
 	w.connection(&r.Connection)
 	w.decision(&r.Decision)
 	w.stringMap(`"detail":`, r.Detail)
-	if s.elided.object != "" {
+	if s.elided.size > 0 {
 		w.key(`"elided":`)
 		w.open()
 		w.str(`"object":`, s.elided.object)

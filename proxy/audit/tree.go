@@ -156,7 +156,7 @@ func loadTree(dir string, size uint64) (*tree, error) {
 	t := &tree{size: size}
 	if w := int(size % tileWidth); w > 0 {
 		entries := tile{level: -1, n: size / tileWidth, width: w}
-		b, err := readTile(dir, &entries)
+		b, _, err := readTile(dir, &entries)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ func loadTree(dir string, size uint64) (*tree, error) {
 	for level, n := 0, size; n > 0; level, n = level+1, n/tileWidth {
 		hashes := make([]tlog.Hash, 0, tileWidth)
 		if w := int(n % tileWidth); w > 0 {
-			b, err := readTile(dir, &tile{level: level, n: n / tileWidth, width: w})
+			b, _, err := readTile(dir, &tile{level: level, n: n / tileWidth, width: w})
 			if err != nil {
 				return nil, err
 			}
@@ -180,9 +180,10 @@ func loadTree(dir string, size uint64) (*tree, error) {
 	return t, nil
 }
 
-// readTile reads a tile of at least the wanted width: a partial one may have
-// given way to a wider one meanwhile (C2SP tlog-tiles allows it).
-func readTile(dir string, t *tile) ([]byte, error) {
+// readTile reads a tile of at least the wanted width, and returns the width
+// that it found: a partial one may have given way to a wider one meanwhile
+// (C2SP tlog-tiles allows it).
+func readTile(dir string, t *tile) ([]byte, int, error) {
 	most := tileWidth * (2 + MaxRecord)
 	if t.level >= 0 {
 		most = tileWidth * tlog.HashSize
@@ -195,14 +196,14 @@ func readTile(dir string, t *tile) ([]byte, error) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if t.level >= 0 && len(b) != w*tlog.HashSize {
-			return nil, fmt.Errorf("audit: %s has %d bytes, %d are due", wider.path(), len(b), w*tlog.HashSize)
+			return nil, 0, fmt.Errorf("audit: %s has %d bytes, %d are due", wider.path(), len(b), w*tlog.HashSize)
 		}
-		return b, nil
+		return b, w, nil
 	}
-	return nil, fmt.Errorf("audit: %s is missing: %w", t.path(), os.ErrNotExist)
+	return nil, 0, fmt.Errorf("audit: %s is missing: %w", t.path(), os.ErrNotExist)
 }
 
 // cutBundle returns the first n entries of a bundle.
