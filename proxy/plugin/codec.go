@@ -269,3 +269,13 @@ func decodeHold(b []byte) (*HoldRequest, string) {
 	}
 	return out, ""
 }
+
+// DecodeClassification reads what a module returns, as Classify does: for
+// tests of plugins and SDKs.
+func DecodeClassification(b []byte, c *Command) (Classification, error) {
+	out, bad := decodeClassification(b, c)
+	if bad != "" {
+		return out, fmt.Errorf("plugin: %s", bad)
+	}
+	return out, nil
+}

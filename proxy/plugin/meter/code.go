@@ -12,6 +12,7 @@ const (
 	costCall       = 4
 	costIndirect   = 8
 	costImport     = 256   // a call of the host
+	costGrow       = 2048  // memory.grow or table.grow, granted or not
 	costPage       = 16384 // each page that memory.grow really added
 	costTableEntry = 8     // each entry of a table that is filled, copied or added
 )
@@ -303,7 +304,7 @@ func (c *coder) instruction(r *reader, wrapped bool) {
 		c.out = append(c.out, r.b[at:r.off]...)
 	case 0x40: // memory.grow
 		c.p.immediates(r, op, c.locals)
-		c.spend(64)
+		c.spend(costGrow)
 		c.grow(r.b[at:r.off], costPage)
 	case 0xfc:
 		sub := c.p.immediates(r, op, c.locals)
@@ -316,6 +317,7 @@ func (c *coder) instruction(r *reader, wrapped bool) {
 			c.bulk(costTableEntry)
 			c.out = append(c.out, r.b[at:r.off]...)
 		case 15: // table.grow
+			c.spend(costGrow)
 			c.grow(r.b[at:r.off], costTableEntry)
 		default:
 			c.out = append(c.out, r.b[at:r.off]...)
