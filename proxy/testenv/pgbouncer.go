@@ -100,7 +100,7 @@ func (b *PgBouncerServer) Address() string { return net.JoinHostPort(b.Host, str
 
 // DSN connects its user to a database.
 func (b *PgBouncerServer) DSN(db string) string {
-	u := url.URL{Scheme: "postgres", Host: b.Address(), Path: "/" + db, User: url.UserPassword(b.user, b.password), RawQuery: "sslmode=disable"}
+	u := url.URL{Scheme: "postgresql", Host: b.Address(), Path: "/" + db, User: url.UserPassword(b.user, b.password), RawQuery: "sslmode=disable"}
 	return u.String()
 }
 

@@ -246,10 +246,10 @@ func (s *PostgresServer) Address() string { return net.JoinHostPort(s.Host, strc
 // SuperDSN connects the superuser over TCP to a database.
 func (s *PostgresServer) SuperDSN(db string) string { return s.DSN(db, SuperUser, s.SuperPassword) }
 
-// DSN is a connection URL for a user over TCP, as libpq and pgx read it: with TLS it verifies the server, and with
+// DSN is a connection URL for a user over TCP, as libpq, pgx and SQLAlchemy read it (postgresql://): with TLS it verifies the server, and with
 // Auth "cert" it names a client certificate made for the user.
 func (s *PostgresServer) DSN(db, user, password string) string {
-	u := url.URL{Scheme: "postgres", Host: s.Address(), Path: "/" + db, User: url.User(user)}
+	u := url.URL{Scheme: "postgresql", Host: s.Address(), Path: "/" + db, User: url.User(user)}
 	if password != "" {
 		u.User = url.UserPassword(user, password)
 	}
