@@ -1,0 +1,329 @@
+package facts
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// set is a set of names.
+type set map[string]struct{}
+
+func (s set) add(names ...string) {
+	for _, n := range names {
+		s[n] = struct{}{}
+	}
+}
+
+func (s set) has(name string) bool { _, ok := s[name]; return ok }
+
+func (s set) sorted() []string {
+	out := make([]string, 0, len(s))
+	for n := range s {
+		out = append(out, n)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// walker collects the facts of one statement.
+type walker struct {
+	r Resolver
+	s *Statement
+	f *Facts
+
+	operations, reads, writes, columns, filters, functions set
+
+	filter  int  // > 0: inside a condition
+	impure  bool // something that is not proven free of effects
+	where   []bool
+	targets []string // what the description names
+	verb    string
+
+	literals []Literal   // of the whole text, by place
+	starts   map[int]int // byte offset → index in literals
+	literal  map[int]set // index → columns
+	params   []set
+
+	sessionOnly bool // every relation read is a harmless system one
+	depth       int
+}
+
+// StmtFacts is the facts of statement i alone. Its Literals are those of the
+// whole text.
+func (s *Statement) StmtFacts(i int, r Resolver) *Facts {
+	w := newWalker(s, r)
+	w.statement(s.Stmts[i].Tree)
+	return w.done()
+}
+
+func newWalker(s *Statement, r Resolver) *walker {
+	w := &walker{
+		r: r, s: s, f: s.empty(r),
+		operations: set{}, reads: set{}, writes: set{}, columns: set{}, filters: set{}, functions: set{},
+		literal: map[int]set{}, params: make([]set, s.Params), sessionOnly: true,
+	}
+	w.findLiterals()
+	return w
+}
+
+func (w *walker) done() *Facts {
+	f := w.f
+	f.Flags.Where = len(w.where) > 0 && !slices.Contains(w.where, false)
+	f.Session = len(w.operations) == 1 && w.operations.has("session")
+	if w.operations.has("select") && len(w.operations) == 1 && w.harmless() {
+		w.operations = set{"session": {}}
+		f.Session = true
+	}
+	f.Operations, f.Reads, f.Writes = w.operations.sorted(), w.reads.sorted(), w.writes.sorted()
+	f.Columns, f.Filters, f.Functions = w.columns.sorted(), w.filters.sorted(), w.functions.sorted()
+	f.ReadOnly = f.Complete && !w.impure && len(w.writes) == 0 && !f.Flags.Lock && w.onlyReads()
+	f.Literals = w.literals
+	for i, columns := range w.literal {
+		f.Literals[i].Columns = columns.sorted()
+	}
+	f.ParamColumns = make([][]string, len(w.params))
+	for i, columns := range w.params {
+		if columns != nil {
+			f.ParamColumns[i] = columns.sorted()
+		}
+	}
+	f.Description = w.describe()
+	w.s.finish(f)
+	return f
+}
+
+func (w *walker) onlyReads() bool {
+	for op := range w.operations {
+		switch op {
+		case "select", "session", "explain", "copy_out", "declare", "fetch", "prepare", "execute":
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func (w *walker) findLiterals() {
+	w.starts = map[int]int{}
+	for _, t := range w.s.tokens {
+		word := tokKindLiteral(t, w.s.Text)
+		if word {
+			w.starts[t.start] = len(w.literals)
+			w.literals = append(w.literals, Literal{Start: t.start, End: t.end})
+		}
+	}
+}
+
+// tokKindLiteral: booleans are literals too, since a protected column may be one.
+func tokKindLiteral(t token, s string) bool {
+	switch t.kind {
+	case tokString, tokBits, tokNumber:
+		return true
+	case tokIdent:
+		n := t.end - t.start
+		if n == 4 || n == 5 {
+			word := fold(t.text(s))
+			return word == "true" || word == "false"
+		}
+	}
+	return false
+}
+
+// literalAt is the index of the literal that a constant's location means. A
+// negative number's location is its sign's, a typed literal's may be its type's.
+func (w *walker) literalAt(location int32) int {
+	if i, ok := w.starts[int(location)]; ok {
+		return i
+	}
+	i := sort.Search(len(w.literals), func(i int) bool { return w.literals[i].Start >= int(location) })
+	if i < len(w.literals) && location >= 0 {
+		return i
+	}
+	return -1
+}
+
+func (w *walker) unsure(why string) { w.f.unsure(why) }
+
+func (w *walker) op(names ...string) { w.operations.add(names...) }
+
+// origin is what a value is made of.
+type origin struct {
+	columns  []string
+	literals []int
+	params   []int
+}
+
+func (o origin) with(p origin) origin {
+	return origin{
+		columns:  join(o.columns, p.columns),
+		literals: join(o.literals, p.literals),
+		params:   join(o.params, p.params),
+	}
+}
+
+// join appends without sharing, and without repeating what is there already.
+func join[T comparable](a, b []T) []T {
+	if len(b) == 0 {
+		return a
+	}
+	if len(a) == 0 {
+		return b
+	}
+	out := slices.Clone(a)
+	if len(a)+len(b) > 64 { // long lists: a map, so that it stays linear
+		seen := make(map[T]bool, len(a))
+		for _, x := range a {
+			seen[x] = true
+		}
+		for _, x := range b {
+			if !seen[x] {
+				seen[x] = true
+				out = append(out, x)
+			}
+		}
+		return out
+	}
+	for _, x := range b {
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// associate notes that the literals and parameters of an origin meet its columns.
+func (w *walker) associate(o origin, more ...string) {
+	if len(o.columns)+len(more) == 0 {
+		return
+	}
+	for _, i := range o.literals {
+		if w.literal[i] == nil {
+			w.literal[i] = set{}
+		}
+		w.literal[i].add(o.columns...)
+		w.literal[i].add(more...)
+	}
+	for _, n := range o.params {
+		if n < 1 || n > len(w.params) {
+			continue
+		}
+		if w.params[n-1] == nil {
+			w.params[n-1] = set{}
+		}
+		w.params[n-1].add(o.columns...)
+		w.params[n-1].add(more...)
+	}
+}
+
+// touch notes columns; inside a condition they are filters too.
+func (w *walker) touch(columns ...string) {
+	w.columns.add(columns...)
+	if w.filter > 0 {
+		w.filters.add(columns...)
+	}
+}
+
+// secret flags every literal of an origin.
+func (w *walker) secret(o origin) {
+	for _, i := range o.literals {
+		w.literals[i].Secret = true
+	}
+	w.f.Flags.Secret = w.f.Flags.Secret || len(o.literals) > 0
+}
+
+func (w *walker) code(o origin) {
+	for _, i := range o.literals {
+		w.literals[i].Code = true
+	}
+}
+
+// literalsIn is every literal of the text within a statement's range.
+func (w *walker) literalsIn(start, end int) (o origin) {
+	for i, l := range w.literals {
+		if l.Start >= start && l.End <= end {
+			o.literals = append(o.literals, i)
+		}
+	}
+	return o
+}
+
+// nodeName is the name of the message inside a Node: "SelectStmt".
+func nodeName(n *pg.Node) string {
+	m := inside(n)
+	if m == nil {
+		return ""
+	}
+	return string(m.ProtoReflect().Descriptor().Name())
+}
+
+// inside is the message that a Node wraps, or nil.
+func inside(n *pg.Node) proto.Message {
+	if n == nil || n.Node == nil {
+		return nil
+	}
+	m := n.ProtoReflect()
+	field := m.WhichOneof(m.Descriptor().Oneofs().Get(0))
+	if field == nil {
+		return nil
+	}
+	return m.Get(field).Message().Interface()
+}
+
+// children calls visit with each message directly below m, Nodes unwrapped.
+func children(m proto.Message, visit func(proto.Message)) {
+	if m == nil {
+		return
+	}
+	deliver := func(v protoreflect.Message) {
+		child := v.Interface()
+		if n, ok := child.(*pg.Node); ok {
+			child = inside(n)
+		}
+		if child != nil {
+			visit(child)
+		}
+	}
+	m.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case field.Kind() != protoreflect.MessageKind:
+		case field.IsList():
+			list := v.List()
+			for i := range list.Len() {
+				deliver(list.Get(i).Message())
+			}
+		default:
+			deliver(v.Message())
+		}
+		return true
+	})
+}
+
+// names are the strings of a name list: "schema", "relation".
+func names(list []*pg.Node) []string {
+	out := make([]string, 0, len(list))
+	for _, n := range list {
+		if s := n.GetString_(); s != nil {
+			out = append(out, s.GetSval())
+		}
+	}
+	return out
+}
+
+// qualified splits a name list into schema and name. A catalog (database)
+// before them must be the current one, or the server refuses.
+func qualified(list []string) (schema, name string) {
+	switch len(list) {
+	case 0:
+		return "", ""
+	case 1:
+		return "", list[0]
+	}
+	return list[len(list)-2], list[len(list)-1]
+}
+
+func dotted(list []string) string { return strings.Join(list, ".") }
