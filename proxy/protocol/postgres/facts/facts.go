@@ -137,7 +137,7 @@ func (f *Facts) Has(operation string) bool { return slices.Contains(f.Operations
 // it runs. The caller found the inner facts by f.Inner; all must be given.
 func (f *Facts) WithInner(inner ...*Facts) *Facts {
 	out := *f
-	if len(inner) < len(f.Inner) {
+	if len(inner) < f.runs() {
 		return &out
 	}
 	out.Unsure = slices.DeleteFunc(slices.Clone(f.Unsure), func(s string) bool { return s == unsureInner })
@@ -147,6 +147,16 @@ func (f *Facts) WithInner(inner ...*Facts) *Facts {
 		out.join(in)
 	}
 	return &out
+}
+
+// runs is how many prepared statements and cursors are executed.
+func (f *Facts) runs() (n int) {
+	for _, in := range f.Inner {
+		if in.Kind == "execute" || in.Kind == "fetch" {
+			n++
+		}
+	}
+	return n
 }
 
 // unsureInner is the reason that WithInner lifts.
@@ -212,6 +222,10 @@ func (s *Statement) Facts(r Resolver) *Facts {
 			f.unsure("an earlier statement of the message changes how names resolve")
 			f.ReadOnly = false
 		}
+		if f.runs() > 0 && len(out.Inner) > out.runs() {
+			f.unsure("an earlier statement of the message prepares, declares or closes")
+			f.ReadOnly = false
+		}
 		if f.hasWhere() {
 			where = append(where, f.Flags.Where)
 		}
@@ -259,12 +273,7 @@ func (s *Statement) finish(f *Facts) {
 }
 
 // Shape is the canonical text with its literals lexed out.
-func (s *Statement) Shape() string {
-	if s.shape == "" {
-		s.shape = shape(s.Text, s.tokens)
-	}
-	return s.shape
-}
+func (s *Statement) Shape() string { return s.shape }
 
 // combineLiterals takes each literal from the statement that it stands in.
 func (s *Statement) combineLiterals(out *Facts, parts []*Facts) {

@@ -102,7 +102,7 @@ func parseLexed(text string, l lexer) (*Statement, error) {
 		// nothing that rests on the lexer holds.
 		return nil, &SyntaxError{Message: "statement is not understood: its literals are ambiguous"}
 	}
-	s := &Statement{Text: text, tokens: l.tokens}
+	s := &Statement{Text: text, tokens: l.tokens, shape: shape(text, l.tokens)}
 	for _, raw := range tree.GetStmts() {
 		stmt := Stmt{Tree: raw.GetStmt(), Start: int(raw.GetStmtLocation())}
 		stmt.End = stmt.Start + int(raw.GetStmtLen())

@@ -37,6 +37,11 @@ func (s Setting) Harmless() bool {
 	return harmlessSettings.has(s.Name) || strings.HasPrefix(s.Name, "enable_")
 }
 
+// HarmlessSetting is [Setting.Harmless] for a parameter of the startup packet.
+func HarmlessSetting(name, value string) bool {
+	return Setting{Name: strings.ToLower(name), Value: value, Known: true}.Harmless()
+}
+
 // UTF8 says whether PostgreSQL reads an encoding's name as UTF-8.
 func UTF8(name string) bool {
 	plain := strings.Map(func(r rune) rune {

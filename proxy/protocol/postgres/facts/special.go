@@ -236,22 +236,36 @@ func (w *walker) callFileExport(c call) {
 	w.callFile(c)
 }
 
-// FunctionCall is the facts of the protocol's FunctionCall message (55.2.4):
-// those of SELECT schema.name($1, …). Only large-object functions of pg_catalog
-// are known; for any other, ok is false and the call is to be refused.
+// largeObjectOIDs are pg_proc OIDs, the same in every major version.
+var largeObjectOIDs = map[uint32]string{
+	715: "lo_create", 952: "lo_open", 953: "lo_close", 954: "loread", 955: "lowrite", 956: "lo_lseek",
+	957: "lo_creat", 958: "lo_tell", 964: "lo_unlink", 1004: "lo_truncate", 3170: "lo_lseek64",
+	3171: "lo_tell64", 3172: "lo_truncate64", 3457: "lo_from_bytea", 3458: "lo_get", 3459: "lo_get", 3460: "lo_put",
+}
+
+// LargeObjectFunction is the name in pg_catalog of a function that the
+// protocol's FunctionCall message (55.2.4) may name by OID, so that it is
+// decided as its SQL form. Files of the server (lo_import, lo_export) are not
+// among them, nor is any other function.
+func LargeObjectFunction(oid uint32) (name string, ok bool) {
+	name, ok = largeObjectOIDs[oid]
+	return name, ok
+}
+
+// FunctionCall says whether a function is one of those by name, and its facts:
+// those of SELECT schema.name($1, …).
 func FunctionCall(schema, name string, nargs int) (f *Facts, ok bool) {
 	s, ok := specials[name]
-	if schema != "pg_catalog" || !ok || !strings.HasPrefix(name, "lo") || name == "lo_import" || name == "lo_export" {
+	if schema != "pg_catalog" || !ok || !strings.HasPrefix(name, "lo") || name == "lo_import" || name == "lo_export" || nargs > 8 {
 		return nil, false
 	}
 	args := make([]string, nargs)
 	for i := range args {
 		args[i] = "$" + itoa(i+1)
 	}
-	stmt := &Statement{Text: "SELECT pg_catalog." + name + "(" + strings.Join(args, ", ") + ")", Params: nargs}
-	l := lex(stmt.Text)
-	stmt.tokens, stmt.shape = l.tokens, shape(stmt.Text, l.tokens)
-	w := newWalker(stmt, nil)
+	text := "SELECT pg_catalog." + name + "(" + strings.Join(args, ", ") + ")"
+	l := lex(text)
+	w := newWalker(&Statement{Text: text, Params: nargs, tokens: l.tokens, shape: shape(text, l.tokens)}, nil)
 	w.f.Resolved = "catalog"
 	w.op("select")
 	w.functions.add(name)
