@@ -116,9 +116,9 @@ func (l *Ledger) decide(ctx context.Context, ticket string, fn func(*entry, time
 
 func (l *Ledger) vote(by *identity.Principal, groups, rules []string, reason string, now time.Time) Vote {
 	return Vote{
-		Subject: by.Subject, Issuer: by.Issuer, Name: bound(l.o.Name(by), maxLine), Display: bound(by.Display, maxLine),
+		Subject: by.Subject, Issuer: by.Issuer, Name: bound(l.o.Name(by)), Display: bound(by.Display),
 		Groups: slices.Compact(slices.Sorted(slices.Values(groups))), Rules: rules,
-		Reason: bound(reason, maxLine), At: now, TokenID: bound(by.TokenID, maxLine),
+		Reason: bound(reason), At: now, TokenID: bound(by.TokenID),
 	}
 }
 

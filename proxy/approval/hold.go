@@ -1,7 +1,9 @@
 package approval
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -89,11 +91,13 @@ type stored struct {
 func encode(h *Hold) ([]byte, error) {
 	c := *h
 	c.Waiters = 0
-	data, err := json.Marshal(stored{version, c})
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // < and > are common in commands, and would take six bytes each
+	if err := enc.Encode(stored{version, c}); err != nil {
 		return nil, fmt.Errorf("approval: encode ticket %s: %w", h.Ticket, err)
 	}
-	return data, nil
+	return b.Bytes(), nil
 }
 
 func decode(ticket string, data []byte) (*Hold, error) {
@@ -110,7 +114,35 @@ func decode(ticket string, data []byte) (*Hold, error) {
 	if _, known := next[s.State]; !known && !s.State.ended() {
 		return nil, fmt.Errorf("approval: ticket %s in the state store has the unknown state %q", ticket, s.State)
 	}
+	if err := s.sound(); err != nil {
+		return nil, fmt.Errorf("approval: ticket %s in the state store is damaged: %w", ticket, err)
+	}
 	return &s.Hold, nil
+}
+
+// sound is what the rest of the package relies on.
+func (h *Hold) sound() error {
+	if h.State == Denied && h.Denial == nil {
+		return errors.New("it is denied by nobody")
+	}
+	if !h.State.Live() {
+		return nil
+	}
+	switch {
+	case h.Digest == "" || h.Principal.Subject == "" || h.Expires.IsZero() || len(h.Rules) == 0:
+		return errors.New("digest, principal, expiry or rules are missing")
+	case h.State != Pending && len(h.Missing()) > 0:
+		return fmt.Errorf("it is %s without the approvals that it needs", h.State)
+	}
+	for _, r := range h.Rules {
+		if err := r.check(); err != nil {
+			return err
+		}
+		if r.Required < 1 {
+			return errors.New("a rule requires nobody")
+		}
+	}
+	return nil
 }
 
 func (s State) ended() bool {

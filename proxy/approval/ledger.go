@@ -257,7 +257,7 @@ func (l *Ledger) open(digest string, req Request, p plan, now time.Time) (*Waite
 	h := Hold{
 		Ticket: ticket, State: Pending, Digest: digest, Principal: requester(req.Principal),
 		Session: req.Session, Connection: req.Connection, Protocol: req.Protocol, Database: req.Database,
-		Description: bound(req.Description, maxLine), Fingerprint: req.Fingerprint,
+		Description: bound(req.Description), Fingerprint: req.Fingerprint,
 		Reasons: boundReasons(req.Reasons), Rules: p.rules, Mode: p.mode, InTransaction: req.InTransaction,
 		Generation: req.Generation, Created: now, Expires: now.Add(p.expires), Previous: l.previous[digest],
 	}

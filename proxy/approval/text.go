@@ -1,6 +1,7 @@
 package approval
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // Bounds of what a hold keeps, in bytes. With the bounds of a principal they
 // keep an entry under state.MaxValue.
 const (
-	maxCommand    = 256 << 10
+	maxCommand    = 192 << 10
 	maxParameters = 128 << 10
 	maxParameter  = 4 << 10
 	maxLine       = 1 << 10
@@ -23,16 +24,10 @@ const (
 // keepText keeps the command as far as the bounds allow, and says when it is cut:
 // an approver must know that there is more.
 func (h *Hold) keepText(command string, parameters []string) {
-	h.Command = strings.ToValidUTF8(command, "\uFFFD")
-	if len(h.Command) > maxCommand {
-		h.Command, h.Cut = cut(h.Command, maxCommand), true
-	}
+	h.Command = h.visible(command, maxCommand)
 	room := maxParameters
 	for _, p := range parameters {
-		p = strings.ToValidUTF8(p, "\uFFFD")
-		if len(p) > maxParameter {
-			p, h.Cut = cut(p, maxParameter), true
-		}
+		p = h.visible(p, maxParameter)
 		if room -= len(p) + 8; room < 0 {
 			h.Cut = true
 			break
@@ -41,24 +36,55 @@ func (h *Hold) keepText(command string, parameters []string) {
 	}
 }
 
+// visible is the first n bytes of s, with what an approver could not see, or what
+// would change how the rest is seen, made visible: control characters, and marks
+// that turn the direction of writing.
+func (h *Hold) visible(s string, n int) string {
+	hides := func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\t' || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+	}
+	if len(s) > n {
+		s, h.Cut = cut(s, n), true
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if strings.IndexFunc(s, hides) >= 0 {
+		var b strings.Builder
+		for _, r := range s {
+			if b.Len() > n {
+				break
+			}
+			if hides(r) {
+				fmt.Fprintf(&b, "‹U+%04X›", r)
+			} else {
+				b.WriteRune(r)
+			}
+		}
+		s = b.String()
+	}
+	if len(s) > n { // making things visible takes room
+		s, h.Cut = cut(s, n), true
+	}
+	return s
+}
+
 // cut shortens to at most n bytes, between two characters.
 func cut(s string, n int) string {
-	for n > 0 && !utf8.RuneStart(s[n]) {
+	for back := 0; back < utf8.UTFMax-1 && n > 0 && !utf8.RuneStart(s[n]); back++ {
 		n--
 	}
 	return s[:n]
 }
 
-// bound makes one line of at most n bytes: reasons go to terminals and logs.
-func bound(s string, n int) string {
+// bound makes one line of at most maxLine bytes: reasons go to terminals and logs.
+func bound(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\uFFFD"))
-	if len(s) > n {
-		s = cut(s, n-3) + "…"
+	if len(s) > maxLine {
+		s = cut(s, maxLine-3) + "…"
 	}
 	return strings.TrimSpace(s)
 }
@@ -66,7 +92,7 @@ func bound(s string, n int) string {
 func boundReasons(in []Reason) []Reason {
 	out := make([]Reason, 0, min(len(in), maxReasons))
 	for _, r := range in[:min(len(in), maxReasons)] {
-		out = append(out, Reason{Policy: r.Policy, Approval: r.Approval, Reason: bound(r.Reason, maxLine)})
+		out = append(out, Reason{Policy: r.Policy, Approval: r.Approval, Reason: bound(r.Reason)})
 	}
 	return out
 }

@@ -155,7 +155,7 @@ func (l *Ledger) Finish(ticket, outcome string) error {
 		return fmt.Errorf("approval: finish ticket %s: it is %s, not claimed: %w", ticket, e.hold.State, ErrDecided)
 	}
 	now, h := l.o.Now(), e.hold
-	h.State, h.Outcome, h.Finished = Done, bound(outcome, maxLine), now
+	h.State, h.Outcome, h.Finished = Done, bound(outcome), now
 	if outcome == string(Unknown) || h.Outcome == "" {
 		h.State, h.Outcome = Unknown, string(Unknown)
 	}

@@ -87,7 +87,9 @@ func TestFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := f.Update(func(tx state.Tx) error { return errors.Join(tx.Delete("b", "a"), tx.Delete("b", "z"), tx.Delete("y", "z")) }); err != nil {
+	if err := f.Update(func(tx state.Tx) error {
+		return errors.Join(tx.Delete("b", "a"), tx.Delete("b", "z"), tx.Delete("y", "z"))
+	}); err != nil {
 		t.Fatal(err)
 	}
 	var seen []string
