@@ -32,6 +32,10 @@ func (e *EvalError) Error() string {
 // Unwrap is the cause.
 func (e *EvalError) Unwrap() error { return e.Err }
 
+// operationsPath is what Decide itself reads: is the command of the session
+// only?
+var operationsPath = []string{"command", "operations"}
+
 // group is policies that are evaluated by one query.
 type group struct {
 	policies []*policyRules
@@ -79,8 +83,7 @@ func (l *library) view(names []string) (*Set, error) {
 	}
 	s := &Set{lib: l, id: uint32(len(l.views)), names: names, digest: viewDigest(l.digest, names)}
 	var reads, allow readSet
-	// Decide asks whether a command is of the session only.
-	reads.add([]string{"command", "operations"}, nil)
+	reads.add(operationsPath, nil)
 	var enforced []*policyRules
 	var err error
 	for _, p := range s.policies() {

@@ -92,6 +92,9 @@ func parse(sources []Source, withTests bool, opts Options) (*parsed, error) {
 		p := &policyRules{name: src.Name, shadow: src.Shadow}
 		out.policies = append(out.policies, p)
 		for _, file := range src.Files {
+			if other, twice := out.faults.files[file.Path]; twice {
+				return nil, fmt.Errorf("policy: %s is given twice, to %s and to %s: a policy has its own files", file.Path, other.policy, src.Name)
+			}
 			out.faults.files[file.Path] = sourceFile{policy: src.Name, data: file.Data}
 			switch ext := path.Ext(filepath.ToSlash(file.Path)); {
 			case ext == ".rego":

@@ -100,10 +100,12 @@ func TestLoadRefusesSources(t *testing.T) {
 	}{
 		"name":            {[]Source{source("a-b", ok)}, `name "a-b"`},
 		"reserved name":   {[]Source{source("system", "package system\nallow if true")}, `name "system"`},
-		"same name":       {[]Source{source("a", ok), source("a", ok)}, "two policies"},
+		"same name":       {[]Source{source("a", ok), {Name: "a"}}, "two policies"},
 		"another package": {[]Source{source("b", ok)}, "policy b is package b"},
 		"decision package": {[]Source{{Name: "a", Files: []File{{"x.rego", []byte(ok)}, {"y.rego", []byte("package a.deny\nx := 1")}}}},
 			"deny is a decision, not a package"},
+		"file twice": {[]Source{{Name: "a", Files: []File{{"x.rego", []byte(ok)}}}, {Name: "b", Files: []File{{"x.rego", []byte("package b\nallow if true")}}}},
+			"x.rego is given twice, to a and to b"},
 		"empty file":  {[]Source{source("a", "")}, "empty"},
 		"other file":  {[]Source{{Name: "a", Files: []File{{"x.txt", nil}}}}, ".rego, .json and .yaml"},
 		"broken data": {[]Source{{Name: "a", Files: []File{{"x.rego", []byte(ok)}, {"data.json", []byte("{")}}}}, "cannot be read"},

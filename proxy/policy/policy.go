@@ -47,7 +47,7 @@ type Options struct {
 	Approvals []string
 	// MaskBlocks are the known mask blocks; nil: not checked.
 	MaskBlocks []string
-	// EvalTimeout bounds one evaluation, 50 ms by default. There is no limit
+	// EvalTimeout bounds one evaluation, 100 ms by default. There is no limit
 	// of steps in OPA.
 	EvalTimeout time.Duration
 	// CacheEntries bounds the decision cache that all views share, 8192 by
@@ -59,7 +59,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.EvalTimeout <= 0 {
-		o.EvalTimeout = 50 * time.Millisecond
+		o.EvalTimeout = 100 * time.Millisecond
 	}
 	if o.CacheEntries == 0 {
 		o.CacheEntries = 8192
@@ -144,6 +144,7 @@ func (s *Set) Cacheable() bool { return s.cacheable }
 // Reads are the parts of the input that decisions depend on, dotted, sorted.
 func (s *Set) Reads() []string {
 	var all readSet
+	all.add(operationsPath, nil)
 	for _, p := range s.policies() {
 		all.merge(&p.reads)
 	}
