@@ -3,7 +3,6 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"strings"
 	"testing"
 )
 
@@ -59,28 +58,4 @@ func BenchmarkMaskOneCell(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-func TestFuelProbe(t *testing.T) {
-	m := load(t, newRuntime(t, Options{}), Spec{Name: "pii", Wasm: guest(t, "sluice.dev/plugins/pii"), Limits: Limits{Instances: 1}})
-	defer m.Close(context.Background())
-	for name, v := range map[string]string{
-		"x": "x", "x*1000": strings.Repeat("x", 1000), "x*61000": strings.Repeat("x", 61000),
-		"num": strings.Repeat("abcdef 1234 ", 1000), "date": strings.Repeat("on 2024-03-12, ", 1000), "mail": strings.Repeat("me joe@example.com; ", 1000),
-	} {
-		before := m.Stats().Fuel
-		b := &Batch{Columns: []Column{{Name: "c", Type: "text"}}, Cells: []Cell{{Value: []byte(v)}}}
-		e, err := m.Mask(context.Background(), b, nil)
-		f := m.Stats().Fuel
-		m.Mask(context.Background(), b, nil)
-		f2 := m.Stats().Fuel
-		t.Log(name, len(v), "edits", len(e), err, "fuel", f-before, f2-f, float64(f2-f)/float64(len(v)))
-	}
-	b := &Batch{Columns: []Column{{Name: "c", Type: "text"}}}
-	for range 1000 {
-		b.Cells = append(b.Cells, Cell{Value: []byte("Springfield")})
-	}
-	before := m.Stats().Fuel
-	m.Mask(context.Background(), b, nil)
-	t.Log("1000 cells", m.Stats().Fuel-before)
 }

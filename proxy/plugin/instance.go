@@ -138,7 +138,7 @@ func (in *instance) failed(err error, left int64, when string) error {
 	case in.refused.Get() != 0:
 		c.Kind, c.What = KindMemory, fmt.Sprintf("asked for more memory than its limit of %d KiB", int(in.limits.MemoryPages)*64)
 	case errors.Is(err, errExit):
-		c.What = "ended itself (a panic, or proc_exit)"
+		c.What = "ended itself by proc_exit"
 	default:
 		c.What = "trapped: " + strings.TrimPrefix(strings.TrimSuffix(first, " (recovered by wazero)"), "wasm error: ")
 	}
