@@ -24,16 +24,19 @@ allow if {
 	group in crews
 }
 
-deny contains {"reason": "DROP needs a migration", "hint": ask_for_change} if input.command.flags.drop
+deny contains {"reason": "DROP needs a migration", "hint": ask_for_change} if {
+	input.command.flags.drop
+	not truncates
+}
 
 deny contains {"reason": "a change of the schema needs a migration", "hint": ask_for_change} if {
 	input.command.flags.ddl
 	not input.command.flags.drop
 }
 
-deny contains {"reason": "TRUNCATE empties a table for good", "hint": ask_for_change} if {
-	"truncate" in input.command.operations
-}
+deny contains {"reason": "TRUNCATE empties a table for good", "hint": ask_for_change} if truncates
+
+deny contains {"reason": "files and programs of the server are out of reach"} if input.command.flags.file
 
 deny contains {"reason": "rights are not for agents to change", "hint": "Tell your human to ask the database team."} if {
 	some op in input.command.operations
@@ -45,6 +48,7 @@ deny contains {
 	"hint": "Leave the settings, and name each table with its schema.",
 } if {
 	"set" in input.command.operations
+	not sets_only_free
 }
 
 deny contains {
@@ -83,6 +87,18 @@ hold contains {"approval": "change", "reason": sprintf("risk %d: %s", [input.com
 mask contains {"column": "public.customers.card", "action": "redact"} if not reads_cards
 
 limit contains {"rows": row_limit} if "agent" in input.principal.kinds
+
+truncates if "truncate" in input.command.operations
+
+# Where names are looked up is a driver's and a dump's business; a role is not. Unknown settings are not free.
+free_settings := {"search_path"}
+
+sets_only_free if {
+	count(input.command.postgres.settings) > 0
+	every setting in input.command.postgres.settings {
+		setting in free_settings
+	}
+}
 
 production if input.connection.labels.environment == "production"
 

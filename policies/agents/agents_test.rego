@@ -34,16 +34,25 @@ test_denied[name] if {
 	some name, case in {
 		"create": {"operations": ["create"], "flags": {"ddl": true}},
 		"alter": {"operations": ["alter"], "flags": {"ddl": true}},
-		"truncate": {"operations": ["truncate"]},
+		"drop column": {"operations": ["alter"], "flags": {"ddl": true, "drop": true}},
+		"truncate": {"operations": ["truncate"], "flags": {"drop": true}},
+		"program": {"operations": ["copy_out"], "flags": {"file": true}},
 		"grant": {"operations": ["grant"]},
 		"revoke": {"operations": ["select", "revoke"]},
-		"set role": {"operations": ["set"]},
+		"set something": {"operations": ["set"]},
+		"set role": {"operations": ["set"], "postgres": {"settings": ["role"]}},
+		"set role and path": {"operations": ["set"], "postgres": {"settings": ["role", "search_path"]}},
+		"set nothing known": {"operations": ["set"], "postgres": {"settings": []}},
 		"do": {"operations": ["do"], "flags": {"dynamic": true}},
 		"call": {"operations": ["call"]},
 		"dynamic": {"flags": {"dynamic": true}},
 		"incomplete": {"complete": false},
 	}
 	count(agents.deny) == 1 with input as ask(case)
+}
+
+test_search_path_is_free if {
+	count(agents.deny) == 0 with input as ask({"operations": ["set"], "postgres": {"settings": ["search_path"]}})
 }
 
 test_delete_in_production_is_held if {

@@ -13,6 +13,8 @@ deny contains {
 	not session
 }
 
+deny contains {"reason": "files and programs of the server are out of reach"} if input.command.flags.file
+
 deny contains {"reason": sprintf("%s reaches the server's files, programs or network", [name])} if {
 	some function in input.command.functions
 	name := bare(function)

@@ -18,6 +18,7 @@ test_denied[name] if {
 	some name, case in {
 		"incomplete": {"complete": false},
 		"incomplete beside session": {"operations": ["select", "session"], "complete": false},
+		"copy from a program": {"operations": ["copy_in"], "flags": {"file": true}},
 		"file": {"functions": ["pg_read_file"]},
 		"file, qualified": {"functions": ["pg_catalog.pg_read_binary_file"]},
 		"listing": {"functions": ["pg_ls_dir"]},

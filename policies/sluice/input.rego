@@ -60,4 +60,19 @@ postgres_facts := {
 }
 
 # The flags that every command has.
-flags := {"ddl", "drop", "where", "multi", "volatile", "dynamic"}
+flags := {
+	"ddl",
+	"drop",
+	"where",
+	"multi",
+	"volatile",
+	"dynamic",
+	"returning",
+	"lock",
+	"into",
+	"temp",
+	"file",
+	"cascade",
+	"limit",
+	"secret",
+}
