@@ -228,7 +228,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 func TestKilledAnywhere(t *testing.T) {
 	b := &bench{t: t, path: filepath.Join(t.TempDir(), "state.db")}
 	dir := filepath.Dir(b.path)
-	for kill := 1; kill < 100; kill += 9 {
+	for kill := 1; kill < 100; kill += 19 {
 		cmd, out := start(t, dir, "")
 		rounds := 0
 		for out.Scan() {

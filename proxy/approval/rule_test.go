@@ -120,3 +120,20 @@ func TestConfigurationChanges(t *testing.T) {
 	b.wantState(w.Ticket(), approval.Expired)
 	claim(t, w, false)
 }
+
+func TestNotice(t *testing.T) {
+	r := request("s1", "delete from customers", rule(func(r *approval.Rule) { r.Required = 2 }), approval.Rule{Name: "security", Approvers: []string{"sec", "ciso"}})
+	b := open(t)
+	plain := b.request(request("s1", "delete 1")).Hold()
+	if got, want := plain.Notice("https://gw/t/"+plain.Ticket), "held by policy agents: delete on public.customers. Ticket "+plain.Ticket+
+		", waiting for an approver (dba): https://gw/t/"+plain.Ticket; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	r.Reasons = append(r.Reasons, approval.Reason{Policy: "agents", Approval: "security", Reason: "delete on public.customers"},
+		approval.Reason{Policy: "agents", Approval: "security", Reason: "mass change"}, approval.Reason{Policy: "night", Approval: "change", Reason: "after hours"})
+	h := b.request(r).Hold()
+	if got, want := h.Notice(""), "held by policy agents: delete on public.customers; mass change; by policy night: after hours. Ticket "+h.Ticket+
+		", waiting for 2 approvers (dba) and an approver (sec, ciso)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

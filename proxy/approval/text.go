@@ -124,17 +124,20 @@ func defaultName(p *identity.Principal) string {
 func (h Hold) Notice(where string) string {
 	var b strings.Builder
 	b.WriteString("held")
-	seen := map[string]bool{}
+	policy, seen := "", map[Reason]bool{}
 	for _, r := range h.Reasons {
-		if seen[r.Policy+"\x00"+r.Reason] {
+		r.Approval = "" // two approvals for one reason are one reason
+		switch {
+		case seen[r]:
 			continue
-		}
-		if len(seen) == 0 {
+		case policy == "":
 			b.WriteString(" by policy " + r.Policy + ": ")
-		} else {
+		case policy != r.Policy:
+			b.WriteString("; by policy " + r.Policy + ": ")
+		default:
 			b.WriteString("; ")
 		}
-		seen[r.Policy+"\x00"+r.Reason] = true
+		policy, seen[r] = r.Policy, true
 		b.WriteString(r.Reason)
 	}
 	b.WriteString(". Ticket " + h.Ticket + ", waiting for ")

@@ -10,6 +10,7 @@ import (
 type Waiter struct {
 	ledger  *Ledger
 	entry   *entry
+	ticket  string
 	session string
 	until   time.Time // end of the wait in the connection; zero: none
 	done    chan struct{}
@@ -32,11 +33,11 @@ type Outcome struct {
 func (o Outcome) Approved() bool { return o.Err == nil && o.Hold.State == Approved }
 
 func newWaiter(l *Ledger, e *entry, session string) *Waiter {
-	return &Waiter{ledger: l, entry: e, session: session, done: make(chan struct{})}
+	return &Waiter{ledger: l, entry: e, ticket: e.hold.Ticket, session: session, done: make(chan struct{})}
 }
 
 // Ticket of the hold.
-func (w *Waiter) Ticket() string { return w.entry.hold.Ticket } // never changes
+func (w *Waiter) Ticket() string { return w.ticket }
 
 // Hold is the hold as it is now.
 func (w *Waiter) Hold() Hold {

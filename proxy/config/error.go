@@ -108,6 +108,7 @@ func Join(errs ...error) error {
 // out: they serve to show lines in errors.
 type sources struct {
 	names []string
+	dirs  []string // that were read whole: a new file in one belongs to the configuration
 	files map[string]*hcl.File
 }
 

@@ -37,12 +37,16 @@ type Source struct {
 // files that it names are there, the stage that opens them finds out.
 func Load(paths ...string) (*Config, error) {
 	var list []Source
+	var dirs []string
 	for _, path := range paths {
-		found, err := read(path)
+		found, isDir, err := read(path)
 		if err != nil {
 			return nil, Join(err)
 		}
 		list = append(list, found...)
+		if isDir {
+			dirs = append(dirs, path)
+		}
 		if len(list) > maxFiles {
 			return nil, Join(fmt.Errorf("config: more than %d files: put less into one gateway", maxFiles))
 		}
@@ -50,20 +54,25 @@ func Load(paths ...string) (*Config, error) {
 	if len(list) == 0 {
 		return nil, Join(fmt.Errorf("config: no *.hcl or *.hcl.json in %s", strings.Join(paths, ", ")))
 	}
-	return Parse(list...)
+	c, err := Parse(list...)
+	if err != nil {
+		return nil, err
+	}
+	c.sources.dirs = dirs
+	return c, nil
 }
 
-func read(path string) ([]Source, error) {
+func read(path string) (list []Source, isDir bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w: name a file or a directory with --config", err)
+		return nil, false, fmt.Errorf("config: %w: name a file or a directory with --config", err)
 	}
 	names := []string{path}
 	if info.IsDir() {
 		names = nil
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			return nil, fmt.Errorf("config: %w", err)
+			return nil, false, fmt.Errorf("config: %w", err)
 		}
 		for _, e := range entries {
 			n := e.Name()
@@ -72,15 +81,17 @@ func read(path string) ([]Source, error) {
 			}
 		}
 	}
-	list := make([]Source, 0, len(names))
+	if len(names) > maxFiles {
+		return nil, false, fmt.Errorf("config: more than %d files in %s: put less into one gateway", maxFiles, path)
+	}
 	for _, n := range names {
 		data, err := readFile(n)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		list = append(list, Source{n, data})
 	}
-	return list, nil
+	return list, info.IsDir(), nil
 }
 
 func readFile(name string) ([]byte, error) {
@@ -99,6 +110,9 @@ func readFile(name string) ([]byte, error) {
 // Parse is Load for texts in memory; relative paths are taken from the directory
 // of each Name.
 func Parse(list ...Source) (*Config, error) {
+	if len(list) == 0 {
+		return nil, Join(errors.New("config: nothing to read"))
+	}
 	d := &decoder{}
 	src := &sources{files: map[string]*hcl.File{}}
 	var bodies []hcl.Body

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,9 @@ func TestDirectory(t *testing.T) {
 	c, err := config.Load(dir)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.Contains(c.Files(), dir) {
+		t.Error("a watch must see a new file in the directory")
 	}
 	x := c.Connections[1]
 	if x.Name != "stock" || x.Password.Kind != "file" || x.Password.Args[0] != filepath.Join(dir, "stock.pw") || c.Approvals[0].Wait != 20*time.Second {

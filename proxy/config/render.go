@@ -189,7 +189,7 @@ func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m
 // exec() runs are not among them.
 func (c *Config) Files() []string {
 	files := map[string]bool{}
-	for _, n := range c.sources.names {
+	for _, n := range slices.Concat(c.sources.names, c.sources.dirs) {
 		if abs, err := resolve(n, ""); err == nil {
 			files[abs] = true
 		}
