@@ -225,7 +225,7 @@ const (
 	ChangeAll        ChangeKind = "all" // some changes were missed: look at everything
 )
 
-// Change says that something is not as it was; ID is its ticket or session.
+// Change says that something is not as it was; ID is its ticket or session, or "" for any of the kind.
 type Change struct {
 	Kind ChangeKind `json:"kind"`
 	ID   string     `json:"id,omitempty"`

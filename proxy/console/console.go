@@ -143,11 +143,6 @@ func (c *Console) Configure(o Options) error {
 // Handler serves the console at the root of its URL.
 func (c *Console) Handler() http.Handler { return c.handler }
 
-// Paths are the patterns that Handler answers, for a server that mounts other things beside it.
-func Paths() []string {
-	return []string{"/{$}", "/t/", "/holds", "/sessions", "/sessions/", "/status", "/reload", "/live", "/login", "/login/", "/logout", "/signed-out", "/static/"}
-}
-
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/holds", http.StatusSeeOther) })

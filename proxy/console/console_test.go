@@ -91,7 +91,7 @@ func (s *site) as(subject string) *http.Client {
 		s.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != 200 || resp.Request.URL.Path != "/holds" {
+	if resp.StatusCode != http.StatusOK || resp.Request.URL.Path != "/holds" {
 		b, _ := io.ReadAll(resp.Body)
 		s.Fatalf("log-in of %s ended at %s: %s\n%s", subject, resp.Request.URL, resp.Status, b)
 	}
@@ -131,7 +131,7 @@ func (s *site) post(c *http.Client, path string, form url.Values, header ...stri
 			form.Set("csrf", m[1])
 		}
 	}
-	req, _ := http.NewRequest("POST", s.url+path, strings.NewReader(form.Encode()))
+	req, _ := http.NewRequest(http.MethodPost, s.url+path, strings.NewReader(form.Encode()))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	for i := 0; i+1 < len(header); i += 2 {

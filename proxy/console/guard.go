@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // maxForm bounds a form's body; a reason is at most maxReason of it.
@@ -135,6 +134,3 @@ func CheckReason(text string) error {
 	}
 	return nil
 }
-
-// stamp is a time for messages.
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }

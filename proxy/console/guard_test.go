@@ -88,7 +88,7 @@ func TestHeaders(t *testing.T) {
 		t.Errorf("a listing of the static files: %d", code)
 	}
 	// Another name for this machine is not this console.
-	req, _ := http.NewRequest("GET", s.url+"/holds", nil)
+	req, _ := http.NewRequest(http.MethodGet, s.url+"/holds", nil)
 	req.Host = "rebound.example"
 	resp, err := dba.Do(req)
 	if err != nil {
@@ -112,7 +112,7 @@ func TestCookies(t *testing.T) {
 		if err := s.console.Configure(s.options); err != nil {
 			t.Fatal(err)
 		}
-		req, _ := http.NewRequest("GET", s.url+"/login?next=/t/HX4K-2Q", nil)
+		req, _ := http.NewRequest(http.MethodGet, s.url+"/login?next=/t/HX4K-2Q", nil)
 		req.Host = strings.SplitN(c.base, "//", 2)[1]
 		client := s.browser()
 		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

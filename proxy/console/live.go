@@ -113,7 +113,7 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request, v *visit) error
 
 // mayHear keeps tickets and sessions that somebody may not see out of their stream.
 func (c *Console) mayHear(ctx context.Context, s *settings, p *identity.Principal, ch Change) bool {
-	if s.Access.Auditor(p) || s.Access.Operator(p) {
+	if ch.ID == "" || s.Access.Auditor(p) || s.Access.Operator(p) {
 		return true
 	}
 	switch ch.Kind {
@@ -129,7 +129,10 @@ func (c *Console) mayHear(ctx context.Context, s *settings, p *identity.Principa
 func eventText(ch Change) string {
 	ch.ID = clean(ch.ID)
 	text := fmt.Sprintf("event: %s\ndata: %s\n\n", ch.Kind, ch.ID)
-	if ch.Kind == ChangeHold {
+	switch {
+	case ch.Kind == ChangeHold && ch.ID == "":
+		return eventText(Change{Kind: ChangeAll}) // a page of one ticket must look too
+	case ch.Kind == ChangeHold:
 		text += fmt.Sprintf("event: hold-%s\ndata: %s\n\n", ch.ID, ch.ID)
 	}
 	return text

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"sluice.dev/proxy/identity"
 )
@@ -127,7 +128,7 @@ func (c *Console) ticket(w http.ResponseWriter, r *http.Request, v *visit) error
 
 // seenHold is the request's hold; one that the reader may not see is as one that does not exist.
 func (c *Console) seenHold(r *http.Request, v *visit) (Hold, error) {
-	ticket := r.PathValue("ticket")
+	ticket := strings.ToUpper(r.PathValue("ticket")) // typed from a terminal
 	h, err := c.backend.Hold(r.Context(), ticket)
 	if err == nil && v.Access.SeesHold(v.by, &h) {
 		return h, nil

@@ -77,7 +77,7 @@ func (a *acceptor) accept(ctx context.Context, ln net.Listener) error {
 		}
 		<-a.slots
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // we closed the listener ourselves
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +55,7 @@ func TestScripts(t *testing.T) {
 				cancel()
 				return err
 			}
-			var handler http.Handler = api.New(api.Options{Backend: g, Caller: api.Bearer(provider.Verify), Access: func() console.Access {
+			handler := api.New(api.Options{Backend: g, Caller: api.Bearer(provider.Verify), Access: func() console.Access {
 				return console.Access{Auditors: []string{"audit"}, Operators: []string{"platform"}}
 			}})
 			done := make(chan error, 2)

@@ -27,6 +27,7 @@ type Gateway struct {
 	uses     []console.Use
 	refuse   error // what Used answers
 	subs     map[chan console.Change]struct{}
+	quiet    bool
 }
 
 var _ console.Backend = (*Gateway)(nil)
@@ -268,10 +269,21 @@ func (g *Gateway) Subscribe(ctx context.Context) <-chan console.Change {
 	return ch
 }
 
+// Quietly does something of which subscribers hear nothing.
+func (g *Gateway) Quietly(f func()) {
+	set := func(on bool) { g.mu.Lock(); g.quiet = on; g.mu.Unlock() }
+	set(true)
+	f()
+	set(false)
+}
+
 // Tell tells all subscribers; one that does not keep up misses it.
 func (g *Gateway) Tell(c console.Change) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.quiet {
+		return
+	}
 	for ch := range g.subs {
 		select {
 		case ch <- c:

@@ -46,6 +46,23 @@
   };
   document.addEventListener("htmx:afterSettle", settled);
 
+  // When the stream breaks the page says so, and asks whether it is still signed in: what is shown may be old.
+  const stale = document.getElementById("stale");
+  const lost = async () => {
+    const part = document.querySelector("[data-parts]");
+    if (!part) return;
+    try {
+      const answer = await fetch(part.getAttribute("hx-get"), { headers: { "HX-Request": "true" } });
+      if (answer.status === 401) location.reload();
+      stale.hidden = answer.ok;
+    } catch {
+      stale.hidden = false;
+    }
+  };
+  const found = () => { stale.hidden = true; };
+  document.addEventListener("htmx:sseError", lost);
+  document.addEventListener("htmx:sseOpen", found);
+
   // ages keeps "in 9 min" true, and gives the reader's own time beside the gateway's.
   const ages = () => {
     const now = Date.now();
@@ -90,7 +107,6 @@
     const fetched = async () => {
       const part = document.querySelector("[data-parts]");
       const answer = await fetch(part.getAttribute("hx-get"), { headers: { "HX-Request": "true" } });
-      if (answer.status === 401) location.reload();
       if (!answer.ok || busy(part)) return;
       const fresh = document.createElement("template");
       fresh.innerHTML = await answer.text();
@@ -98,5 +114,7 @@
       settled();
     };
     for (const name of names) source.addEventListener(name, fetched);
+    source.addEventListener("error", lost);
+    source.addEventListener("open", found);
   }
 })();

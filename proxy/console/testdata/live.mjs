@@ -14,7 +14,7 @@ const person = async (subject, options = {}, prepare = async () => {}) => {
   await prepare(context);
   const page = await context.newPage();
   page.on("pageerror", (e) => wrong.push(`${page.url()}: ${e}`));
-  page.on("console", (m) => { if (page.url().startsWith(url) && m.type() === "error" && !m.text().includes("ERR_FAILED")) wrong.push(`${page.url()}: ${m.text()}`); });
+  page.on("console", (m) => { if (page.url().startsWith(url) && m.type() === "error" && !/ERR_FAILED|object Event|401 \(Unauthorized\)/.test(m.text())) wrong.push(`${page.url()}: ${m.text()}`); });
   await page.goto(url + "/holds");
   await page.click(`button[value="${subject}"]`);
   await page.waitForURL(url + "/holds");
@@ -105,6 +105,23 @@ await plain.waitForSelector("text=You are signed out here");
 await plain.goto(url + "/holds");
 assert.ok(!plain.url().startsWith(url), "signed out and still in");
 step("works without scripts");
+
+// Signing out in one window empties the others.
+const here = await person("dba-2");
+const there = await here.context().newPage();
+await there.goto(url + "/t/W4GT-8S");
+await there.waitForFunction(() => window.htmx);
+await here.click("text=Sign out");
+await there.waitForURL((u) => !u.href.startsWith(url));
+step("signing out empties the other windows");
+
+// When the gateway is gone the page says that it may be old.
+const cut = await person("dba-2", {}, async (c) => {
+  await c.route("**/live", (r) => r.abort());
+  await c.route("**/holds?part=list", (r) => r.abort());
+});
+await cut.waitForSelector("#stale:not([hidden])");
+step("a page that may be old says so");
 
 await browser.close();
 assert.deepEqual(wrong, []);

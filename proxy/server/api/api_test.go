@@ -163,7 +163,7 @@ func TestTokens(t *testing.T) {
 	tokens["long"] = strings.Repeat("x", 17<<10)
 	tokens["another audience"] = s.idp.Issue(testenv.Claims{"sub": "dba-2", "groups": []string{"dba"}, "aud": "other"})
 	for name, token := range tokens {
-		req, _ := http.NewRequest("POST", s.url+"/api/v1/holds/HX4K-2Q/approve", strings.NewReader(`{"reason":"mine"}`))
+		req, _ := http.NewRequest(http.MethodPost, s.url+"/api/v1/holds/HX4K-2Q/approve", strings.NewReader(`{"reason":"mine"}`))
 		req.Header.Set("Authorization", "Bearer "+token)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
@@ -172,7 +172,7 @@ func TestTokens(t *testing.T) {
 		b, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		var p api.Problem
-		if resp.StatusCode != 401 || resp.Header.Get("WWW-Authenticate") == "" || resp.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(b, &p) != nil || p.Kind != api.KindUnauthorized {
+		if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" || resp.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(b, &p) != nil || p.Kind != api.KindUnauthorized {
 			t.Errorf("%s: %s %s", name, resp.Status, b)
 		}
 		if len(token) > 20 && strings.Contains(string(b), token[len(token)-20:]) {
@@ -206,7 +206,7 @@ func TestBadRequests(t *testing.T) {
 			t.Fatal(err)
 		}
 		resp.Body.Close()
-		if resp.StatusCode != c.code && (c.code != 405 || resp.StatusCode != 404) {
+		if resp.StatusCode != c.code && (c.code != 405 || resp.StatusCode != http.StatusNotFound) {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, resp.StatusCode, c.code)
 		}
 	}
@@ -233,11 +233,18 @@ func TestWatch(t *testing.T) {
 			if _, err := s.as("dba-3", "dba").Deny(ctx, "NEW-01", "no"); err != nil {
 				t.Fatal(err)
 			}
-		case 5:
+		case 5: // a change of which the stream says only that there was one
+			s.gateway.Quietly(func() {
+				if _, err := s.as("dba-3", "dba").Deny(ctx, "PX2V-6H", "no"); kind(err) != "" {
+					t.Error(err)
+				}
+			})
+			s.gateway.Tell(console.Change{Kind: console.ChangeHold})
+		case 6:
 			cancel()
 		}
 	}
-	want := "PX2V-6H pending, W4GT-8S pending, HX4K-2Q pending, NEW-01 pending, NEW-01 denied"
+	want := "PX2V-6H pending, W4GT-8S pending, HX4K-2Q pending, NEW-01 pending, NEW-01 denied, PX2V-6H denied"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("told %v\nwant %s", got, want)
 	}

@@ -125,7 +125,7 @@ func (c *Client) Reload(ctx context.Context) (console.Status, error) {
 
 // Replay reads a recording; an error ends the sequence.
 func (c *Client) Replay(ctx context.Context, id string) (iter.Seq2[console.Frame, error], error) {
-	resp, err := c.open(ctx, http.MethodGet, "sessions/"+url.PathEscape(id)+"/replay", nil)
+	resp, err := c.open(ctx, http.MethodGet, "sessions/"+url.PathEscape(id)+"/replay", nil) //nolint:bodyclose // the sequence closes it
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (c *Client) Replay(ctx context.Context, id string) (iter.Seq2[console.Frame
 
 // Events tells of changes until ctx ends or the gateway ends the stream, which it does after ten minutes.
 func (c *Client) Events(ctx context.Context) (iter.Seq2[console.Change, error], error) {
-	resp, err := c.open(ctx, http.MethodGet, "events", nil)
+	resp, err := c.open(ctx, http.MethodGet, "events", nil) //nolint:bodyclose // the sequence closes it
 	if err != nil {
 		return nil, err
 	}

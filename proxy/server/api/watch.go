@@ -35,6 +35,9 @@ func (c *Client) Watch(ctx context.Context) iter.Seq2[console.Hold, error] {
 	}
 }
 
+// maxTold is when a watcher forgets the decided holds.
+const maxTold = 10000
+
 type watcher struct {
 	c     *Client
 	told  map[string]console.State
@@ -49,25 +52,48 @@ func (w *watcher) fail(ctx context.Context, err error) {
 }
 
 func (w *watcher) see(ctx context.Context, ch console.Change) error {
-	switch ch.Kind {
-	case console.ChangeHold:
-		h, err := w.c.Hold(ctx, ch.ID)
-		var p *Problem
-		if errors.As(err, &p) && p.Kind == KindNotFound {
-			return nil
+	switch {
+	case ch.Kind == console.ChangeHold && ch.ID != "":
+		return w.look(ctx, ch.ID)
+	case ch.Kind == console.ChangeHold, ch.Kind == console.ChangeAll:
+		return w.lookAll(ctx)
+	}
+	return nil
+}
+
+func (w *watcher) look(ctx context.Context, ticket string) error {
+	h, err := w.c.Hold(ctx, ticket)
+	var p *Problem
+	if errors.As(err, &p) && p.Kind == KindNotFound {
+		delete(w.told, ticket)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	w.tell(h)
+	return nil
+}
+
+// lookAll tells what waits now, and what became of what was told to wait.
+func (w *watcher) lookAll(ctx context.Context) error {
+	holds, err := w.c.Holds(ctx, console.Filter{States: []console.State{console.Pending}})
+	if err != nil {
+		return err
+	}
+	waits := map[string]bool{}
+	for _, h := range holds {
+		waits[h.Ticket] = true
+	}
+	for ticket, state := range w.told {
+		if state == console.Pending && !waits[ticket] && !w.done {
+			if err := w.look(ctx, ticket); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		w.tell(h)
-	case console.ChangeAll:
-		holds, err := w.c.Holds(ctx, console.Filter{States: []console.State{console.Pending}})
-		if err != nil {
-			return err
-		}
-		for i := len(holds) - 1; i >= 0 && !w.done; i-- {
-			w.tell(holds[i])
-		}
+	}
+	for i := len(holds) - 1; i >= 0 && !w.done; i-- {
+		w.tell(holds[i])
 	}
 	return nil
 }
@@ -78,8 +104,12 @@ func (w *watcher) tell(h console.Hold) {
 		return
 	}
 	w.told[h.Ticket] = h.State
-	if len(w.told) > 10000 {
-		clear(w.told)
+	if len(w.told) > maxTold {
+		for t, s := range w.told {
+			if s != console.Pending {
+				delete(w.told, t)
+			}
+		}
 	}
 	w.done = !w.yield(h, nil)
 }
