@@ -59,7 +59,7 @@ debian() {
 		apt-get install -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold "$@"
 }
 
-postgres() {
+get_postgres() {
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
 	command -v initdb >/dev/null && return
 	# Debian would make and start a server of its own on port 5432; ours are scratch ones.
@@ -71,7 +71,7 @@ postgres() {
 	debian 'installing PostgreSQL' postgresql postgresql-client
 }
 
-pgbouncer() {
+get_pgbouncer() {
 	command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || debian 'installing pgbouncer' pgbouncer
 }
 
@@ -103,15 +103,15 @@ venv() {
 }
 
 # shellcheck disable=SC2086 # the lists are lists
-python() { venv python $python_packages; }
+get_python() { venv python $python_packages; }
 
 # shellcheck disable=SC2086
-crewai() {
+get_crewai() {
 	venv crewai-psycopg2 $crewai_psycopg2
 	venv crewai-psycopg3 $crewai_psycopg3
 }
 
-browser() {
+get_browser() {
 	command -v chromium >/dev/null || debian 'installing Chromium' chromium
 	command -v npm >/dev/null || debian 'installing Node.js' nodejs npm
 	if [ "$(cat "$cache/browser/.installed" 2>/dev/null)" != "$playwright" ]; then
@@ -122,7 +122,7 @@ browser() {
 	fi
 }
 
-lint() {
+get_lint() {
 	command -v go >/dev/null || die 'lint: Go is not installed'
 	bin=$(go env GOPATH)/bin/golangci-lint
 	[ -x "$bin" ] && return
@@ -160,7 +160,7 @@ install() {
 	log=$cache/deps-$1.log
 	exec 9>"$cache/deps-$1.lock"
 	flock 9
-	"$1"
+	"get_$1"
 	exec 9>&-
 }
 trap 'rm -f "$cache/apt-updated.$$"' EXIT
