@@ -34,7 +34,7 @@ func (f *Function) fixedClass() (c Class, ok bool) {
 		return Opaque, true
 	case f.builtin:
 		return Pure, true
-	case pureExtensions[f.extension] && f.Language == "c":
+	case pureExtensions[f.extension] && (f.Language == "c" || f.Language == "internal"):
 		return Pure, true
 	case len(f.support) > 0:
 		return Pure, false // as its support functions are
@@ -194,7 +194,7 @@ func (p *Protected) typeOpaque(oid uint32, class map[uint32]Class, depth int) bo
 	if t.Base != 0 && p.typeOpaque(t.Base, class, depth+1) || t.Element != 0 && p.typeOpaque(t.Element, class, depth+1) {
 		return true
 	}
-	if r := p.snapshot.relations[t.Relation]; r != nil && r.Kind == 'c' {
+	if r := p.snapshot.relations[t.Relation]; r != nil {
 		for _, c := range r.Columns {
 			if c.Name != "" && p.typeOpaque(c.Type, class, depth+1) {
 				return true

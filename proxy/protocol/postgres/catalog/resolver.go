@@ -93,7 +93,7 @@ func (s *Snapshot) typeEffect(oid uint32, depth int) facts.Class {
 			c = max(c, s.typeEffect(o, depth+1))
 		}
 	}
-	if r := s.relations[t.Relation]; r != nil && r.Kind == 'c' {
+	if r := s.relations[t.Relation]; r != nil {
 		for _, col := range r.Columns {
 			if col.Name != "" {
 				c = max(c, s.typeEffect(col.Type, depth+1))

@@ -156,6 +156,9 @@ type Type struct {
 	checks    tree     // of a domain
 }
 
+// System says whether initdb made the type.
+func (t *Type) System() bool { return t.OID < firstUserOID }
+
 // Snapshot is a database's catalogs at one moment. It never changes; all its
 // methods are safe for concurrent use.
 type Snapshot struct {

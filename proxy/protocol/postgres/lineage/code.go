@@ -46,7 +46,7 @@ func (a *analysis) call(x *pg.FuncCall, sc *scope, u use) (t taint) {
 		t |= a.function(f.OID)
 		set = set || f.Set
 		changes = changes || f.Volatile && !harmlessVolatile[f.Name] && a.p.Class(f.OID) == catalog.Pure
-		for _, o := range f.Args {
+		for _, o := range append([]uint32{f.Result}, f.Args...) {
 			t |= a.typeOID(o)
 		}
 	}
@@ -140,8 +140,13 @@ func (a *analysis) typeName(x *pg.TypeName) taint {
 	return a.typeOID(t.OID)
 }
 
-// typeOID judges what converting to or from a type runs.
+// typeOID judges what converting to or from a type runs. A type of the system
+// runs nothing by itself: a cast between it and a user's type needs a value of
+// that type, which comes from a column, a function or a cast that names it.
 func (a *analysis) typeOID(oid uint32) (t taint) {
+	if typ, ok := a.view.Snapshot().Type(oid); ok && typ.System() {
+		return 0
+	}
 	if a.p.TypeOpaque(oid) {
 		a.opaque()
 		t = murky
