@@ -151,9 +151,12 @@ func (l *Log) encode(e *entry, r *Record) error {
 	s := stamp{origin: l.o.Origin, now: now, mono: now.Sub(l.start).Microseconds()}
 	if len(r.Action.Text) > MaxText && r.Action.TextObject == "" {
 		short := *r
-		o := newObject([]byte(r.Action.Text))
-		e.objects = append(e.objects, o)
-		short.Action.TextSize, short.Action.TextObject = int64(len(r.Action.Text)), o.digest
+		short.Action.TextSize = int64(len(r.Action.Text))
+		if len(r.Action.Text) <= MaxObject {
+			o := newObject([]byte(r.Action.Text))
+			e.objects = append(e.objects, o)
+			short.Action.TextObject = o.digest
+		}
 		short.Action.Text = cutText(r.Action.Text, MaxText)
 		r = &short
 	}

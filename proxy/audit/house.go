@@ -31,6 +31,7 @@ type housekeeper struct {
 	quit    chan struct{}
 	drained chan struct{} // pending was taken; holds one
 	signed  atomic.Uint64
+	ballast atomic.Bool // the file is there
 
 	mu       sync.Mutex
 	pending  []*entry
@@ -41,12 +42,11 @@ type housekeeper struct {
 	ready   bool       // it exists
 
 	// of the goroutine alone
-	tree    *tree
-	stale   []string // partial tiles of the checkpoint before
-	ballast bool
-	warned  int           // the percentage that was warned of last, 0 for none
-	drift   time.Duration // of the wall clock against the monotonic one
-	err     error         // of the last checkpoint
+	tree   *tree
+	stale  []string      // partial tiles of the checkpoint before
+	warned int           // the percentage that was warned of last, 0 for none
+	drift  time.Duration // of the wall clock against the monotonic one
+	err    error         // of the last checkpoint
 }
 
 type request struct {
@@ -241,8 +241,7 @@ func contains(list []string, s string) bool {
 // writeFile writes a file, on a full disk with the space that was kept back.
 func (l *Log) writeFile(path string, b []byte) error {
 	err := l.files.Write(path, b)
-	if errors.Is(err, syscall.ENOSPC) && l.house.ballast {
-		l.enterFull("no space for " + path)
+	if errors.Is(err, syscall.ENOSPC) && l.enterFull("no space for "+path) {
 		err = l.files.Write(path, b)
 	}
 	return err
@@ -254,7 +253,11 @@ func (l *Log) beginSegment(h *segmentHeader) (File, bool, error) {
 	defer l.house.prepare.Unlock()
 	next := l.path("wal", nextSegment)
 	if !l.house.ready {
-		if err := l.files.Prewrite(next, l.o.SegmentSize); err != nil {
+		err := l.files.Prewrite(next, l.o.SegmentSize)
+		if errors.Is(err, syscall.ENOSPC) && l.enterFull("no space for the next segment") {
+			err = l.files.Prewrite(next, l.o.SegmentSize)
+		}
+		if err != nil {
 			return nil, false, err
 		}
 	}

@@ -179,7 +179,7 @@ func (l *Log) sweep() error {
 		}
 	}
 	if _, err := os.Stat(l.path(ballastName)); err == nil {
-		l.house.ballast = true
+		l.house.ballast.Store(true)
 	}
 	return nil
 }

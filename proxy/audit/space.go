@@ -14,8 +14,7 @@ import (
 func (l *Log) watchSpace() {
 	if err := l.prepareSegment(); err != nil {
 		l.o.Logger.Error("audit log cannot prepare its next segment", "dir", l.dir, "error", err)
-		if errors.Is(err, syscall.ENOSPC) {
-			l.enterFull("no space for the next segment")
+		if errors.Is(err, syscall.ENOSPC) && l.enterFull("no space for the next segment") {
 			_ = l.prepareSegment() // with the ballast's space; else the next rotation tells
 		}
 	}
@@ -25,7 +24,7 @@ func (l *Log) watchSpace() {
 		return
 	}
 	if free < l.o.Reserve {
-		l.enterFull(fmt.Sprintf("%d MiB free, %d are kept in reserve", free>>20, l.o.Reserve>>20))
+		l.enterFull(reserveReached(free, l.o.Reserve))
 	} else {
 		l.leaveFull(free)
 	}
@@ -47,18 +46,32 @@ func (l *Log) prepareSegment() error {
 }
 
 // enterFull stops new commands; what runs may still end, written to the
-// prepared segment and into the ballast's space.
-func (l *Log) enterFull(why string) {
+// prepared segment and into the ballast's space. It reports whether that space
+// was freed just now, so that trying again makes sense.
+func (l *Log) enterFull(why string) (freed bool) {
+	freed = l.giveBallast()
 	l.mu.Lock()
 	was := l.full
 	l.full = true
 	l.mu.Unlock()
 	if was {
-		return
+		return freed
 	}
-	l.giveBallast()
 	l.o.Logger.Error("audit disk is full: no new commands", "dir", l.dir, "reason", why)
 	l.own(&Record{Event: LogWarn, Detail: map[string]string{"what": "disk full, no new commands", "why": why}})
+	return freed
+}
+
+// checkReserve is what each new segment asks, so that a log that grows faster
+// than the housekeeper looks cannot run past the reserve.
+func (l *Log) checkReserve() {
+	if free, _, err := l.files.Free(l.dir); err == nil && free < l.o.Reserve {
+		l.enterFull(reserveReached(free, l.o.Reserve))
+	}
+}
+
+func reserveReached(free, reserve uint64) string {
+	return fmt.Sprintf("%d MiB free, %d are kept in reserve", free>>20, reserve>>20)
 }
 
 // leaveFull takes commands again once the ballast fits beside the reserve.
@@ -66,14 +79,16 @@ func (l *Log) leaveFull(free uint64) {
 	l.mu.Lock()
 	full := l.full
 	l.mu.Unlock()
-	if l.house.ballast || free < l.o.Reserve+uint64(l.o.Ballast) {
-		return
+	if !l.house.ballast.Load() {
+		if free < l.o.Reserve+uint64(l.o.Ballast) {
+			return
+		}
+		if err := l.files.Prewrite(l.path(ballastName), l.o.Ballast); err != nil {
+			l.o.Logger.Error("audit log cannot keep space back", "dir", l.dir, "error", err)
+			return
+		}
+		l.house.ballast.Store(true)
 	}
-	if err := l.files.Prewrite(l.path(ballastName), l.o.Ballast); err != nil {
-		l.o.Logger.Error("audit log cannot keep space back", "dir", l.dir, "error", err)
-		return
-	}
-	l.house.ballast = true
 	if !full {
 		return
 	}
@@ -84,12 +99,15 @@ func (l *Log) leaveFull(free uint64) {
 	l.own(&Record{Event: LogWarn, Detail: map[string]string{"what": "disk has space again"}})
 }
 
-// giveBallast frees the space that was kept back.
-func (l *Log) giveBallast() {
-	l.house.ballast = false
+// giveBallast frees the space that was kept back; false if there is none left.
+func (l *Log) giveBallast() bool {
+	if !l.house.ballast.CompareAndSwap(true, false) {
+		return false
+	}
 	if err := l.files.Remove(l.path(ballastName)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		l.o.Logger.Error("audit log cannot free its ballast", "dir", l.dir, "error", err)
 	}
+	return true
 }
 
 // watchClock records when the wall clock was set by more than a second.

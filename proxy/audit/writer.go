@@ -163,6 +163,7 @@ func (l *Log) rotate() error {
 	}
 	old := w.file
 	w.file, w.synced, w.size, w.off = f, synced, l.o.SegmentSize, block
+	l.checkReserve()
 	l.house.poke() // prepare another one
 	if err := old.Close(); err != nil {
 		return fmt.Errorf("closing the full segment: %w", err)
