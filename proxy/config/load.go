@@ -21,6 +21,8 @@ import (
 const (
 	maxFile  = 1 << 20 // bytes of one file
 	maxFiles = 256
+	// maxErrors that are shown: nobody reads more at once.
+	maxErrors = 50
 )
 
 const defaultPoolIdle = 5 * time.Minute
@@ -139,7 +141,11 @@ func Parse(list ...Source) (*Config, error) {
 	}
 	slices.SortStableFunc(d.diags, func(a, b *hcl.Diagnostic) int { return src.compare(a.Subject, b.Subject) })
 	if d.diags.HasErrors() {
-		return nil, &Error{diags: slices.DeleteFunc(d.diags, func(d *hcl.Diagnostic) bool { return d.Severity != hcl.DiagError }), sources: src}
+		diags := slices.DeleteFunc(d.diags, func(d *hcl.Diagnostic) bool { return d.Severity != hcl.DiagError })
+		if n := len(diags); n > maxErrors {
+			diags = append(diags[:maxErrors:maxErrors], &hcl.Diagnostic{Severity: hcl.DiagError, Summary: fmt.Sprintf("%d more errors", n-maxErrors)})
+		}
+		return nil, &Error{diags: diags, sources: src}
 	}
 	c.Warnings = src.export(d.diags)
 	return c, nil

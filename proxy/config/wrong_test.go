@@ -214,3 +214,11 @@ func TestFail(t *testing.T) {
 		t.Error("nothing is no error")
 	}
 }
+
+func TestManyErrors(t *testing.T) {
+	_, err := parse(t, strings.Repeat("nonsense {}\n", 20000))
+	var ce *config.Error
+	if !errors.As(err, &ce) || len(ce.Diagnostics()) != 51 || ce.Diagnostics()[50].Summary != "19950 more errors" {
+		t.Errorf("error: %v", err)
+	}
+}
