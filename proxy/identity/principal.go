@@ -97,7 +97,8 @@ func (p *Principal) Proven() []Hop {
 	return hops
 }
 
-// In is whether the token's subject is in one of the groups: what a policy sees as principal.groups.
+// In is whether the token's subject is in one of the groups: what a policy sees as principal.groups. A right that is a
+// person's own (approver, auditor, operator) asks InEvery, or an agent would have it from whom it acts for.
 func (p *Principal) In(groups []string) bool {
 	return slices.ContainsFunc(p.Groups, func(g string) bool { return slices.Contains(groups, g) })
 }

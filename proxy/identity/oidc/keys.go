@@ -58,9 +58,7 @@ func (k *keys) close() {
 	k.mu.Unlock()
 	k.cancel()
 	k.wg.Wait()
-	if k.options.Client == nil {
-		k.client.CloseIdleConnections()
-	}
+	k.client.CloseIdleConnections() // of a client that is shared: those that nobody uses now
 }
 
 // trusted is whether the keys are not too old to be used. If they are merely old it asks for new ones, and does not
