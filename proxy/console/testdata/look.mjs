@@ -10,6 +10,7 @@ const wrong = [];
 
 const person = async (subject, options) => {
   const context = await browser.newContext(options);
+  await context.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => console.error(`${e.violatedDirective} ${e.sourceFile}:${e.lineNumber}:${e.columnNumber} ${e.sample}`)));
   const page = await context.newPage();
   page.on("console", (m) => { if (page.url().startsWith(url) && (m.type() === "error" || m.type() === "warning")) wrong.push(`${page.url()}: ${m.text()}`); });
   page.on("pageerror", (e) => wrong.push(`${page.url()}: ${e}`));
