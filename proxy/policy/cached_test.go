@@ -192,9 +192,9 @@ func step(r *rand.Rand, in *Input) *Input {
 // The proof of the cache: for random policies and inputs, a decision from a
 // cache that has seen other inputs is the decision that evaluation gives now.
 func TestCachedEqualsUncached(t *testing.T) {
-	policies, steps := 60, 60
+	policies, steps := 40, 60
 	if testing.Short() {
-		policies = 15
+		policies = 10
 	}
 	hits, refused, verdicts := 0, 0, map[Verdict]int{}
 	for seed := range policies {
@@ -238,7 +238,7 @@ func TestCachedEqualsUncached(t *testing.T) {
 // test above would show nothing.
 func TestCachedEqualsUncachedNotices(t *testing.T) {
 	noticed := 0
-	for seed := range 30 {
+	for seed := range 20 {
 		r := rand.New(rand.NewPCG(uint64(seed), 7))
 		src := source("p", randomPolicy(r, "p"))
 		cached := compileAll(t, Options{EvalTimeout: roomy}, src)
@@ -259,5 +259,5 @@ func TestCachedEqualsUncachedNotices(t *testing.T) {
 	if noticed == 0 {
 		t.Error("a key that lacks a path decides the same: the proof proves nothing")
 	}
-	t.Logf("noticed for %d of 30 policies", noticed)
+	t.Logf("noticed for %d of 20 policies", noticed)
 }
