@@ -182,7 +182,7 @@ func (p *Protected) closeRelation(r *Relation) (changed bool) {
 			}
 		}
 	}
-	if (r.Kind == 'v' || r.Kind == 'm') && !r.system() {
+	if (r.Kind == 'v' || r.Kind == 'm') && !r.System() {
 		changed = p.closeView(r) || changed
 	}
 	return changed
@@ -220,7 +220,7 @@ func (p *Protected) originsOf(r *Relation) []string {
 // generated columns.
 func (p *Protected) opaqueDefinitions() {
 	for _, r := range p.snapshot.relations {
-		if (r.Kind == 'v' || r.Kind == 'm') && !r.system() && p.treeOpaque(r.body) {
+		if (r.Kind == 'v' || r.Kind == 'm') && !r.System() && p.treeOpaque(r.body) {
 			p.cover(r, p.whole[r.OID])
 		}
 		for _, g := range r.generated {

@@ -119,7 +119,7 @@ func (w *walk) read(relation uint32) {
 	if r.Kind == 'f' {
 		w.out.Opaque = true
 	}
-	if r.Kind == 'v' && !r.system() {
+	if r.Kind == 'v' && !r.System() {
 		w.tree(r.body)
 	}
 	w.tree(r.policies)

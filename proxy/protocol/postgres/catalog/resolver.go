@@ -119,7 +119,7 @@ func (s *Snapshot) facts(r *Relation) facts.Relation {
 		return f
 	}
 	f := facts.Relation{
-		OID: r.OID, Schema: r.Schema, Name: r.Name, Kind: r.Kind, System: r.system(), Temp: r.Temp,
+		OID: r.OID, Schema: r.Schema, Name: r.Name, Kind: r.Kind, System: r.System(), Temp: r.Temp,
 		Sensitive: len(r.sensitive()) > 0,
 	}
 	for _, n := range r.Live() {
@@ -152,7 +152,7 @@ func (s *Snapshot) under(r *Relation, f *facts.Relation) {
 		if r.Kind != 'v' {
 			return
 		}
-		if s.treeEffect(r.body) > facts.Volatile && !r.system() {
+		if s.treeEffect(r.body) > facts.Volatile && !r.System() {
 			f.Opaque = true
 		}
 		for _, a := range r.bodyColumns {

@@ -46,7 +46,7 @@ func (r *Relation) sensitive() []string {
 	if r.Kind == 't' { // the long values of any table
 		return []string{"*"}
 	}
-	if r.system() {
+	if r.System() {
 		return strings.Fields(sensitiveColumns[r.ID()])
 	}
 	if r.Kind == 'v' {

@@ -73,8 +73,8 @@ func (r *Relation) Live() []int16 {
 // HasRules says whether rules rewrite writes to the relation.
 func (r *Relation) HasRules() bool { return len(r.rules) > 0 }
 
-// system says whether initdb made the relation.
-func (r *Relation) system() bool {
+// System says whether initdb made the relation.
+func (r *Relation) System() bool {
 	return r.OID < firstUserOID && (r.Schema == "pg_catalog" || r.Schema == "information_schema" || r.Kind == 't')
 }
 

@@ -15,6 +15,8 @@ type analysis struct {
 	depth int
 	ddl   bool // column names belong to what is being defined: they do not resolve
 	reads map[uint32]catalog.Reach
+	hard  bool // touches more than columns of the system's own relations
+	loose bool // positions hang on the columns that a user's relation has now
 }
 
 // Limits of what is analysed; beyond them a statement is refused. PostgreSQL
@@ -51,7 +53,7 @@ func (a *analysis) unknown() {
 	a.touch()
 }
 
-func (a *analysis) touch() { a.v.Touches, a.v.Scrub = true, true }
+func (a *analysis) touch() { a.v.Touches, a.v.Scrub, a.hard = true, true, true }
 
 // opaque notes a function (or what runs one) that can reach protected data.
 func (a *analysis) opaque() {
@@ -94,7 +96,10 @@ var useText = [...]string{
 
 // sees notes a protected column that is used as it may be.
 func (a *analysis) sees(c column) {
-	if c.guard {
+	switch {
+	case c.soft:
+		a.v.Touches, a.v.Scrub = true, true
+	case c.guard:
 		a.touch()
 		a.v.columns(c.origins)
 	}

@@ -31,7 +31,8 @@ type CopyPlan struct {
 type CopyColumn struct {
 	Name    string
 	Attr    catalog.Attr // zero: computed
-	Pass    bool         // goes out as it is
+	Pass    bool         // goes out as it is, by masking.md 0 to the letter
+	Proven  bool         // Pass, or computed from unprotected columns alone
 	Origins []string     // configured columns whose masks apply otherwise
 }
 
@@ -55,8 +56,8 @@ func (a *analysis) copy(x *pg.CopyStmt) {
 			a.refuse(otherHint, "the query of a COPY is not understood")
 			return
 		}
-		cols = a.result(m)
-		if a.v.Proven == nil && a.v.Touches {
+		var open bool
+		if cols, open = a.result(m); open && a.v.Touches {
 			a.refuse(otherHint, "the columns of this COPY are not known; list them")
 		}
 		plan.Query = deparse(x.Query)
@@ -64,10 +65,13 @@ func (a *analysis) copy(x *pg.CopyStmt) {
 		cols = a.copyTable(x)
 	}
 	a.copyOptions(x.Options, plan)
-	for i, c := range cols {
+	for _, c := range cols {
 		out := CopyColumn{Name: c.name, Attr: c.attr, Origins: c.origins}
-		proven := i < len(a.v.Proven) && a.v.Proven[i]
-		out.Pass = !a.v.Touches || proven && !a.v.MaskAll && (c.attr.Relation == 0 || a.p.Passes(c.attr.Relation, c.attr.Number))
+		if out.Pass = !a.v.Touches; !out.Pass && !a.v.MaskAll {
+			out.Pass = c.attr.Relation != 0 && a.p.Passes(c.attr.Relation, c.attr.Number)
+			out.Proven = out.Pass || c.attr.Relation == 0 && a.v.Proven != nil && !c.guard && !c.murky
+			out.Pass = out.Pass || out.Proven && !a.hard
+		}
 		plan.Columns = append(plan.Columns, out)
 	}
 	a.v.Copy = plan

@@ -152,8 +152,17 @@ func (a *analysis) relationItem(rel *catalog.Relation, alias *pg.Alias) *item {
 		c.soft = c.guard && len(c.origins) == 0 && a.p.Sensitive(rel.OID, n)
 		it.cols = append(it.cols, c)
 	}
+	if alias != nil && len(alias.Colnames) > 0 {
+		a.loose = a.loose || !rel.System()
+	}
 	it.cols = rename(it.cols, alias)
 	return it
+}
+
+// users says whether a column comes from a relation that somebody may alter.
+func (a *analysis) users(c column) bool {
+	rel, ok := a.view.Snapshot().Relation(c.attr.Relation)
+	return ok && !rel.System()
 }
 
 func (a *analysis) subselect(x *pg.RangeSubselect, sc *scope) ([]column, bool) {

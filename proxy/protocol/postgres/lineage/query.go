@@ -253,6 +253,7 @@ func (a *analysis) target(rt *pg.ResTarget, sc *scope) ([]column, bool) {
 		case m.star:
 			for _, c := range m.cols {
 				a.sees(c)
+				a.loose = a.loose || a.users(c)
 			}
 			return m.cols, m.open
 		case m.row == nil:

@@ -31,6 +31,7 @@ func Strict(stmt *pg.Node, view *catalog.View, protected *catalog.Protected) Ver
 	if a.v.Touches && protected.CastsOpaque() {
 		a.opaque()
 	}
+	a.v.System = a.v.Touches && !a.hard
 	return a.v
 }
 
@@ -87,21 +88,21 @@ func (a *analysis) nested(n *pg.Node) {
 }
 
 // result is a statement whose rows go to the client.
-func (a *analysis) result(m proto.Message) []column {
-	cols, open := a.query(m, nil)
+func (a *analysis) result(m proto.Message) (cols []column, open bool) {
+	cols, open = a.query(m, nil)
 	for _, c := range cols {
 		if c.guard {
 			a.v.Facts.ReturnsProtected = true
 		}
 	}
-	if open {
-		return cols
+	if open || a.loose {
+		return cols, open
 	}
 	a.v.Proven = make([]bool, len(cols))
 	for i, c := range cols {
 		a.v.Proven[i] = !c.guard && !c.murky
 	}
-	return cols
+	return cols, false
 }
 
 // explain: estimates come from samples of the data, and planning folds
@@ -140,7 +141,7 @@ func (a *analysis) createAs(x *pg.CreateTableAsStmt) {
 // create is a statement that keeps the result of a query, or shows it under
 // another name.
 func (a *analysis) create(m proto.Message, what string) {
-	cols := a.result(m)
+	cols, _ := a.result(m)
 	a.v.Proven = nil
 	for _, c := range cols {
 		if c.guard {
@@ -155,6 +156,9 @@ func (a *analysis) create(m proto.Message, what string) {
 // Combine joins the verdicts of the statements of one message: what one needs,
 // all get. Facts and columns add up; the first refusal counts.
 func Combine(verdicts []Verdict) Verdict {
+	if len(verdicts) == 1 {
+		return verdicts[0]
+	}
 	var out Verdict
 	columns := make(map[string]bool)
 	for _, v := range verdicts {

@@ -59,12 +59,16 @@ type Verdict struct {
 	// function is in reach. Only result columns that Mask lets through may
 	// reach the client as they are.
 	Touches bool
+	// System: all that it touches are columns of the system's own relations
+	// (masking.md 6), such as pg_attribute.attmissingval, which pg_dump reads.
+	System bool
 	// MaskAll: not even the origins of the result can be trusted, because an
 	// opaque trigger, rule or default may have put anything into them.
 	MaskAll bool
 	// Proven holds, by position, the result columns that the statement's text
 	// computes from unprotected columns, constants and pure functions alone.
-	// It is nil where the positions are not known. RowDescription gives such a
+	// It is nil where the positions are not known, or hang on the columns that
+	// a user's relation has, which may change. RowDescription gives such a
 	// column no origin, so masking.md 0 masks it; see Mask.
 	Proven []bool
 	// Refuse is why the statement is refused, "" if it is not; Hint says what
@@ -98,8 +102,9 @@ type Verdict struct {
 // whose masks apply (none: the type's placeholder). relation and number are
 // what RowDescription says of the column at this position.
 //
-// A column without origin passes only if the text proves it (Proven), and only
-// while exact is false; exact is masking.md 0 to the letter.
+// A column without origin passes only if the text proves it (Proven). exact is
+// masking.md 0 to the letter: not even then, unless only columns of the system
+// are touched.
 func (v *Verdict) Mask(p *catalog.Protected, position int, relation uint32, number int16, exact bool) (origins []string, pass bool) {
 	if !v.Touches {
 		return nil, true
@@ -114,7 +119,7 @@ func (v *Verdict) Mask(p *catalog.Protected, position int, relation uint32, numb
 		origins, _ = p.Column(relation, number)
 		return origins, false
 	}
-	if !exact && !v.Explain && position < len(v.Proven) && v.Proven[position] {
+	if (!exact || v.System) && !v.Explain && position < len(v.Proven) && v.Proven[position] {
 		return nil, true
 	}
 	return nil, false

@@ -614,6 +614,16 @@ execute nobody(1);
 --- prepare before shadowing: run
 prepare p as select email from contacts;
 execute p;
+--- prepare, then another search path: refuse
+set search_path = shadow;
+prepare p as select upper(email) from customers;
+set search_path = public;
+execute p;
+--- prepare, then a table shadows no more: refuse
+create temp table customers (id int, email text);
+prepare p as select upper(email) from customers;
+drop table customers;
+execute p;
 --- create table as execute: refuse
 prepare p as select email from customers;
 create table copied as execute p;

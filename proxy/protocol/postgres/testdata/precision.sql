@@ -179,5 +179,9 @@ insert into customers (id, name, email, phone, city) values (500, 'N', 'n500@hus
 delete from customers where id = 20;
 --- insert from customers: nothing
 insert into sink(t) select name from customers where city = 'Rome' returning id, t;
+--- copy of the system: attmissingval
+copy (select attname, attmissingval, upper(attname) from pg_attribute where attrelid = 'contacts'::regclass) to stdout;
+--- missing value by case, as pg_dump: attmissingval
+select a.attname, format_type(a.atttypid, a.atttypmod), case when a.atthasmissing and not a.attisdropped then a.attmissingval else null end as attmissingval from unnest('{1259}'::pg_catalog.oid[]) as src(tbloid) join pg_catalog.pg_attribute a on (src.tbloid = a.attrelid) where a.attnum > 0;
 --- copy from customers: nothing
 copy (select id, city from customers order by id) to stdout;
