@@ -17,14 +17,13 @@ import (
 type faulty struct {
 	Files
 	mu       sync.Mutex
-	writes   int                           // of batches, counted over all segments
-	onWrite  func(n int, b []byte) error   // before the n-th batch; a shortError writes half
-	onSync   func() error                  // makes files that need Sync
-	onFile   func(path string) error       // before Write and Prewrite
-	free     func() (uint64, uint64)       // in place of the real space
-	after    int                           // writes and syncs of a segment after its first error
-	unsynced func(f File) File             // wraps each segment
-	path     func(path string, open error) // told of each segment opened
+	writes   int                         // of batches, counted over all segments
+	onWrite  func(n int, b []byte) error // before the n-th batch; a shortError writes half
+	onSync   func() error                // makes files that need Sync
+	onFile   func(path string) error     // before Write and Prewrite
+	free     func() (uint64, uint64)     // in place of the real space
+	after    int                         // writes and syncs of a segment after its first error
+	unsynced func(f File) File           // wraps each segment
 }
 
 type shortError struct{ error }

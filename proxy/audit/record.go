@@ -73,7 +73,7 @@ const (
 // string. Integers must be within ±2^53.
 type Record struct {
 	Event      string    `json:"event"`                 // one of the constants above, or another of the form "a.b"
-	Time       time.Time `json:"time"`                  // wall clock, kept in microseconds UTC; zero: now
+	Time       time.Time `json:"time"`                  // wall clock, at most a minute before Append; kept in microseconds UTC; zero: now
 	Session    string    `json:"session,omitempty"`     // the session's id
 	SessionSeq uint64    `json:"session_seq,omitempty"` // 1, 2, 3 … without a gap in each session; 0: not counted
 	Command    string    `json:"command,omitempty"`     // the command's id, the same in intent and result

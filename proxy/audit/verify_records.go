@@ -12,8 +12,9 @@ import (
 )
 
 // maxClockBack is how far a record's time may lie before an earlier one's
-// without a clock.step: records of two sessions may be queued out of order.
-const maxClockBack = time.Second
+// without a clock.step. Records are stamped by their sessions before they are
+// queued, and a session can be slow.
+const maxClockBack = time.Minute
 
 // fields are what the checks need of a record.
 type fields struct {

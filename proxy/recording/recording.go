@@ -124,7 +124,7 @@ func (e *Event) shorten() {
 			continue
 		}
 		row := append([]Value(nil), e.Row...)
-		row[i] = Value(v[:left])
+		row[i] = v[:left]
 		for j := i + 1; j < len(row); j++ {
 			if row[j] != nil {
 				row[j] = Value{}

@@ -104,7 +104,7 @@ func checkID(id string) error {
 		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
 	}
 	if !ok {
-		return fmt.Errorf("recording: %.80q cannot name a recording: use letters, digits, - _ and .", id)
+		return fmt.Errorf("recording: %.80q cannot name a recording: use letters, digits and any of -_. in it", id)
 	}
 	return nil
 }
