@@ -224,6 +224,9 @@ func (p *parser) limits(s *reader, out []byte, most uint32, what string) (least 
 			s.fail("%s has a maximum of %d below its minimum of %d", what, greatest, least)
 		}
 	}
+	if what == "memory" && (greatest > 65536 || least > 65536) {
+		s.fail("a memory of more than 65536 pages")
+	}
 	if least > most {
 		s.fail("asks for a %s of %d, the limit is %d", what, least, most)
 	}
