@@ -172,3 +172,53 @@ func TestAttackOtherKey(t *testing.T) {
 		t.Error("a gateway goes on under another key")
 	}
 }
+
+// TestAttackFork is attack 5 and 7: somebody with the real key writes another
+// history.
+func TestAttackFork(t *testing.T) {
+	key, err := ParseKey([]byte("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := testOptions()
+	o.Key = key
+	history := func(from int) (string, *Log) {
+		dir := t.TempDir()
+		l := open(t, dir, o)
+		fill(t, l, from, 20)
+		checkpointNow(t, l)
+		return dir, l
+	}
+	one, a := history(0)
+	_, b := history(1000)
+	anchor := read(t, filepath.Join(b.Dir(), "cp", "41"))
+	r := verify(t, one, a.VKey(), anchor)
+	if r.OK || !strings.Contains(r.String(), "the log was forked") {
+		t.Errorf("two histories of one size:\n%s", r)
+	}
+	fill(t, a, 20, 5)
+	checkpointNow(t, a)
+	r = verify(t, one, a.VKey(), read(t, filepath.Join(one, "cp", "41")))
+	if !r.OK || r.Anchored != 41 || !strings.Contains(r.String(), "rewritten the 10 after it") {
+		t.Errorf("the window since the last anchor is not said:\n%s", r)
+	}
+}
+
+// TestFirstDamage has a range before a record that is known exactly.
+func TestFirstDamage(t *testing.T) {
+	dir := t.TempDir()
+	vkey := sample(t, dir, testOptions())
+	sizes, err := checkpointSizes(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := allRecords(t, dir)
+	records[50] = bytes.Replace(records[50], []byte("agent-7"), []byte("agent-8"), 1)
+	records[50] = bytes.Replace(records[50], []byte("00000"), []byte("00001"), 1)
+	rebuild(t, dir, records)
+	p := bundlePlace(t, dir, sizes[0]+20)
+	flip(t, p.file, p.off+9)
+	if f := verify(t, dir, vkey).First(); f.Method != ByCheckpoint || f.To != sizes[0] {
+		t.Errorf("the first damage is in records 0 to %d, the report says: %s", sizes[0]-1, f)
+	}
+}

@@ -98,15 +98,26 @@ func (r *Report) finish() {
 	r.OK = len(r.Findings) == 0
 }
 
-// First is the finding with the lowest record that is known exactly, else the
-// first one; nil if there is none.
+// First is the finding that names the first damage: the lowest record that is
+// known exactly, unless a range lies wholly before it. It is nil if there are
+// no findings.
 func (r *Report) First() *Finding {
+	var exact, span *Finding
 	for i := range r.Findings {
-		if r.Findings[i].Record >= 0 {
-			return &r.Findings[i]
+		f := &r.Findings[i]
+		switch {
+		case f.Record >= 0 && (exact == nil || f.Record < exact.Record):
+			exact = f
+		case f.To > f.From && (span == nil || f.To < span.To):
+			span = f
 		}
 	}
-	if len(r.Findings) > 0 {
+	switch {
+	case exact != nil && (span == nil || span.To > uint64(exact.Record)):
+		return exact
+	case span != nil:
+		return span
+	case len(r.Findings) > 0:
 		return &r.Findings[0]
 	}
 	return nil

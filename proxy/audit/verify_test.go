@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -326,4 +327,43 @@ func recordAt(dir, file string, b []byte, at int) int64 {
 		}
 	}
 	return -1
+}
+
+// TestVerifyBesideALog verifies again and again while records are written.
+func TestVerifyBesideALog(t *testing.T) {
+	dir := t.TempDir()
+	o := testOptions()
+	o.CheckpointEvery = 2 * time.Millisecond
+	l := open(t, dir, o)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() { // ended below
+		defer close(done)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			s, err := l.Append(intentRecord(i))
+			if err == nil {
+				_, err = l.Grouped(resultRecord(i))
+			}
+			if err == nil {
+				err = l.Wait(context.Background(), s)
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	until(t, "there is a checkpoint", func() bool { return l.Stats().Signed > 0 })
+	for range 25 {
+		if r := verify(t, dir, l.VKey()); !r.OK {
+			t.Errorf("%s", r)
+			break
+		}
+	}
+	close(stop)
+	<-done
 }

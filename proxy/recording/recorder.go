@@ -202,7 +202,11 @@ func (r *Recorder) fail(err error) {
 func (r *Recorder) write(b []byte, elided int64) error {
 	r.chunk++
 	path := filepath.Join(r.s.dir, r.id, strconv.FormatInt(r.chunk, 10))
-	if err := r.s.o.WriteFile(path, b); err != nil {
+	err := r.s.o.WriteFile(path, b)
+	if err == nil && r.chunk == 1 {
+		err = syncDir(r.s.dir) // the session's folder is new
+	}
+	if err != nil {
 		return fmt.Errorf("recording: writing %s: %w", path, err)
 	}
 	sum := sha256.Sum256(b)
@@ -214,7 +218,7 @@ func (r *Recorder) write(b []byte, elided int64) error {
 	r.total.Bytes += rec.Bytes
 	r.total.Events += rec.Events
 	r.total.Elided += rec.Elided
-	_, err := r.s.log.Grouped(&audit.Record{Event: audit.RecordingChunk, Session: r.id, Recording: rec})
+	_, err = r.s.log.Grouped(&audit.Record{Event: audit.RecordingChunk, Session: r.id, Recording: rec})
 	return err
 }
 

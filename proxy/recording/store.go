@@ -109,6 +109,15 @@ func checkID(id string) error {
 	return nil
 }
 
+// syncDir makes the names in a folder durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // dirty says that r has something to write. r.mu is held: the store's lock is
 // always taken last.
 func (s *Store) dirty(r *Recorder) {
