@@ -37,8 +37,10 @@ var jsonCalls = map[string]string{
 }
 
 func (w *walker) message(m proto.Message, sc *scope) origin {
-	if w.depth++; w.depth > 8*maxDepth {
-		w.unsure("nested too deeply")
+	w.depth++
+	if w.steps++; w.depth > 8*maxDepth || w.steps > maxSteps {
+		w.unsure("too large to be analysed")
+		w.depth--
 		return origin{}
 	}
 	defer func() { w.depth-- }()

@@ -278,12 +278,8 @@ func (s *Statement) Shape() string { return s.shape }
 // combineLiterals takes each literal from the statement that it stands in.
 func (s *Statement) combineLiterals(out *Facts, parts []*Facts) {
 	out.ParamColumns = make([][]string, s.Params)
-	for i, part := range parts {
-		for _, l := range part.Literals {
-			if l.Start >= s.Stmts[i].Start && l.End <= s.Stmts[i].End {
-				out.Literals = append(out.Literals, l)
-			}
-		}
+	for _, part := range parts {
+		out.Literals = append(out.Literals, part.Literals...)
 		for n, columns := range part.ParamColumns {
 			out.ParamColumns[n] = merged(out.ParamColumns[n], columns)
 		}

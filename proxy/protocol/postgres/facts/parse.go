@@ -113,22 +113,23 @@ func parseLexed(text string, l lexer) (*Statement, error) {
 		stmt.Kind = nodeName(stmt.Tree)
 		s.Stmts = append(s.Stmts, stmt)
 	}
-	for _, t := range l.tokens {
-		if t.kind == tokParam {
-			s.Params = max(s.Params, paramNumber(t.text(text)))
-		}
-	}
+	s.Params = highestParam(text, l.tokens)
 	return s, nil
 }
 
-func paramNumber(text string) int {
-	n := 0
-	for _, c := range text[1:] {
-		if n = n*10 + int(c-'0'); n > 1<<16 {
-			return 1 << 16
+// highestParam is the highest $n, at most the 65,535 that Bind can carry.
+func highestParam(text string, tokens []token) (highest int) {
+	for _, t := range tokens {
+		if t.kind != tokParam {
+			continue
 		}
+		n := 0
+		for _, c := range t.text(text)[1:] {
+			n = min(n*10+int(c-'0'), 65535)
+		}
+		highest = max(highest, n)
 	}
-	return n
+	return highest
 }
 
 // parseTree asks the parser, never more than its instances allow at a time.

@@ -10,8 +10,10 @@ import (
 // query walks any statement that can stand where a query can, and answers its
 // output columns. outer is what a correlated subquery sees; nil at the top.
 func (w *walker) query(m proto.Message, outer *scope) (out []column, open bool) {
-	if w.depth++; w.depth > 4*maxDepth {
-		w.unsure("nested too deeply")
+	w.depth++
+	if w.steps++; w.depth > 8*maxDepth || w.steps > maxSteps {
+		w.unsure("too large to be analysed")
+		w.depth--
 		return nil, true
 	}
 	defer func() { w.depth-- }()
@@ -109,7 +111,7 @@ func refersTo(m proto.Message, name string) (found bool) {
 
 func weight(columns []column) (n int) {
 	for _, c := range columns {
-		n += 1 + len(c.from.columns) + len(c.from.literals) + len(c.from.params)
+		n += 1 + c.from.flat().size()
 	}
 	return n
 }
@@ -230,6 +232,10 @@ func (w *walker) values(rows []*pg.Node, sc *scope) (out []column) {
 // outputs walks a select list or RETURNING.
 func (w *walker) outputs(list []*pg.Node, sc *scope) (out []column, open bool) {
 	for _, n := range list {
+		if len(out) > maxColumns {
+			w.unsure("more columns than a query can have")
+			return out[:maxColumns], true
+		}
 		target := n.GetResTarget()
 		if target == nil {
 			w.expr(n, sc)
@@ -238,7 +244,7 @@ func (w *walker) outputs(list []*pg.Node, sc *scope) (out []column, open bool) {
 		if ref := target.GetVal().GetColumnRef(); ref != nil && endsInStar(ref) {
 			w.resolve(sc, ref)
 			columns, o := starColumns(sc, ref)
-			out, open = append(out, columns...), open || o
+			out, open = append(out, columns[:min(len(columns), maxColumns)]...), open || o
 			continue
 		}
 		if ind := target.GetVal().GetAIndirection(); ind != nil && lastIsStar(ind.GetIndirection()) {

@@ -65,7 +65,9 @@ func (s *scope) child() *scope {
 // output have been touched already; those below a join's alias have not.
 func (w *walker) use(src *source, c column) origin {
 	w.useRow(src)
-	w.touch(c.from.columns...)
+	if w.filter > 0 || len(c.from.parts) == 0 {
+		w.touchAll(c.from)
+	}
 	return c.from
 }
 

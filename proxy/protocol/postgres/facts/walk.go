@@ -46,26 +46,48 @@ type walker struct {
 
 	literals []Literal   // of the whole text, by place
 	starts   map[int]int // byte offset → index in literals
-	literal  map[int]set // index → columns
-	params   []set
+	literal  meetings    // by index
+	param    meetings    // by number
 
 	sessionOnly bool // every relation read is a harmless system one
+	filtered    map[*origin]bool
 	depth       int
+	steps       int
 }
 
-// StmtFacts is the facts of statement i alone. Its Literals are those of the
-// whole text.
+// maxSteps bounds the work for one statement, some seconds; nested recursive
+// queries are walked several times.
+const maxSteps = 3_000_000
+
+// maxColumns is how many a query can have (PostgreSQL's MaxTupleAttributeNumber).
+const maxColumns = 1664
+
+// StmtFacts is the facts of statement i alone, with its literals.
 func (s *Statement) StmtFacts(i int, r Resolver) *Facts {
-	w := newWalker(s, r)
+	w := newWalker(s.alone(i), r)
 	w.statement(s.Stmts[i].Tree)
 	return w.done()
+}
+
+// alone is statement i as if it were the text's only one. Offsets stay.
+func (s *Statement) alone(i int) *Statement {
+	if len(s.Stmts) == 1 {
+		return s
+	}
+	stmt := s.Stmts[i]
+	from := sort.Search(len(s.tokens), func(i int) bool { return s.tokens[i].start >= stmt.Start })
+	to := sort.Search(len(s.tokens), func(i int) bool { return s.tokens[i].start >= stmt.End })
+	one := &Statement{Text: s.Text, Stmts: s.Stmts, tokens: s.tokens[from:max(from, to)]}
+	one.Params = highestParam(s.Text, one.tokens)
+	one.shape = shape(s.Text, one.tokens)
+	return one
 }
 
 func newWalker(s *Statement, r Resolver) *walker {
 	w := &walker{
 		r: r, s: s, f: s.empty(r),
 		operations: set{}, reads: set{}, writes: set{}, columns: set{}, filters: set{}, functions: set{},
-		literal: map[int]set{}, params: make([]set, s.Params), sessionOnly: true,
+		literal: meetings{}, param: meetings{}, filtered: map[*origin]bool{}, sessionOnly: true,
 	}
 	w.findLiterals()
 	return w
@@ -83,13 +105,13 @@ func (w *walker) done() *Facts {
 	f.Columns, f.Filters, f.Functions = w.columns.sorted(), w.filters.sorted(), w.functions.sorted()
 	f.ReadOnly = f.Complete && !w.impure && len(w.writes) == 0 && !f.Flags.Lock && w.onlyReads()
 	f.Literals = w.literals
-	for i, columns := range w.literal {
-		f.Literals[i].Columns = columns.sorted()
+	for i := range w.literal {
+		f.Literals[i].Columns = w.literal.columns(i)
 	}
-	f.ParamColumns = make([][]string, len(w.params))
-	for i, columns := range w.params {
-		if columns != nil {
-			f.ParamColumns[i] = columns.sorted()
+	f.ParamColumns = make([][]string, w.s.Params)
+	for n := range w.param {
+		if n >= 1 && n <= len(f.ParamColumns) {
+			f.ParamColumns[n-1] = w.param.columns(n)
 		}
 	}
 	f.Description = w.describe()
@@ -151,73 +173,16 @@ func (w *walker) unsure(why string) { w.f.unsure(why) }
 
 func (w *walker) op(names ...string) { w.operations.add(names...) }
 
-// origin is what a value is made of.
-type origin struct {
-	columns  []string
-	literals []int
-	params   []int
-}
-
-func (o origin) with(p origin) origin {
-	return origin{
-		columns:  join(o.columns, p.columns),
-		literals: join(o.literals, p.literals),
-		params:   join(o.params, p.params),
-	}
-}
-
-// join appends without sharing, and without repeating what is there already.
-func join[T comparable](a, b []T) []T {
-	if len(b) == 0 {
-		return a
-	}
-	if len(a) == 0 {
-		return b
-	}
-	out := slices.Clone(a)
-	if len(a)+len(b) > 64 { // long lists: a map, so that it stays linear
-		seen := make(map[T]bool, len(a))
-		for _, x := range a {
-			seen[x] = true
-		}
-		for _, x := range b {
-			if !seen[x] {
-				seen[x] = true
-				out = append(out, x)
-			}
-		}
-		return out
-	}
-	for _, x := range b {
-		if !slices.Contains(out, x) {
-			out = append(out, x)
-		}
-	}
-	return out
-}
-
 // associate notes that the literals and parameters of an origin meet its columns.
 func (w *walker) associate(o origin, more ...string) {
-	if len(o.columns)+len(more) == 0 {
+	o = o.flat()
+	if len(o.columns)+len(more) == 0 || len(o.literals)+len(o.params) == 0 {
 		return
 	}
-	for _, i := range o.literals {
-		if w.literal[i] == nil {
-			w.literal[i] = set{}
-		}
-		w.literal[i].add(o.columns...)
-		w.literal[i].add(more...)
-	}
-	for _, n := range o.params {
-		if n < 1 || n > len(w.params) {
-			continue
-		}
-		if w.params[n-1] == nil {
-			w.params[n-1] = set{}
-		}
-		w.params[n-1].add(o.columns...)
-		w.params[n-1].add(more...)
-	}
+	g := &group{slices.Clone(union(o.columns, more))}
+	slices.Sort(g.columns)
+	w.literal.add(o.literals, g)
+	w.param.add(o.params, g)
 }
 
 // touch notes columns; inside a condition they are filters too.
@@ -228,8 +193,19 @@ func (w *walker) touch(columns ...string) {
 	}
 }
 
+// touchAll is touch for a value that may be made of many columns.
+func (w *walker) touchAll(o origin) {
+	if w.filter == 0 {
+		w.touch(o.columns...)
+		o.each(map[*origin]bool{}, func(p *origin) { w.columns.add(p.columns...) })
+		return
+	}
+	o.each(w.filtered, func(p *origin) { w.touch(p.columns...) })
+}
+
 // secret flags every literal of an origin.
 func (w *walker) secret(o origin) {
+	o = o.flat()
 	for _, i := range o.literals {
 		w.literals[i].Secret = true
 	}
@@ -237,6 +213,7 @@ func (w *walker) secret(o origin) {
 }
 
 func (w *walker) code(o origin) {
+	o = o.flat()
 	for _, i := range o.literals {
 		w.literals[i].Code = true
 	}
