@@ -70,7 +70,7 @@ func inTransaction(ctx context.Context, q Querier, do func() error) error {
 	if _, err := q.Query(ctx, "begin isolation level repeatable read read only"); err != nil {
 		return err
 	}
-	_, err := q.Query(ctx, "set local search_path = pg_catalog")
+	_, err := q.Query(ctx, "set local search_path = pg_catalog, pg_temp")
 	if err == nil {
 		err = do()
 	}

@@ -40,7 +40,10 @@ func TestMain(m *testing.M) {
 }
 
 // simple is a Querier over pgx's simple protocol.
-type simple struct{ conn *pgconn.PgConn }
+type simple struct {
+	conn *pgconn.PgConn
+	db   string
+}
 
 func (s simple) Query(ctx context.Context, sql string) ([][][]byte, error) {
 	results, err := s.conn.Exec(ctx, sql).ReadAll()
@@ -57,7 +60,7 @@ func connect(t testing.TB, db string) simple {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close(context.Background()) })
-	return simple{conn}
+	return simple{conn, db}
 }
 
 // database makes a database from a script, and connects to it.

@@ -17,10 +17,6 @@ type tree struct {
 	columns   []int16 // varattno, whatever the relation
 }
 
-func (t *tree) empty() bool {
-	return len(t.relations) == 0 && len(t.functions) == 0 && len(t.types) == 0
-}
-
 // add joins another tree into this one.
 func (t *tree) add(o tree) {
 	t.relations = append(t.relations, o.relations...)

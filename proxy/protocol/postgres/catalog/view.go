@@ -41,12 +41,13 @@ func (s *Snapshot) Session(path SearchPath) *View {
 	if !slices.Contains(path.Schemas, "pg_catalog") {
 		v.relations = append(v.relations, "pg_catalog")
 	}
-	if !slices.Contains(path.Schemas, "pg_temp") {
+	own := func(n string) bool { return n == "pg_temp" || n == path.TempSchema && n != "" }
+	if !slices.ContainsFunc(path.Schemas, own) {
 		v.relations = append([]string{""}, v.relations...)
 	}
 	for _, n := range path.Schemas {
 		switch {
-		case n == "pg_temp" || n == path.TempSchema && n != "":
+		case own(n):
 			v.relations = append(v.relations, "")
 		case s.schemas[n]:
 			v.relations = append(v.relations, n)

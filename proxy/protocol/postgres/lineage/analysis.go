@@ -132,7 +132,7 @@ func (a *analysis) misused(c column, u use) taint {
 		name += " (" + c.origins[0] + ")"
 	}
 	a.refuse(plainHint, "column %s may only be selected plainly, compared by = with a constant or parameter, or set to one; here it is %s", name, useText[u])
-	return murky
+	return 0 // refused
 }
 
 // taint says what an expression contains.

@@ -108,7 +108,7 @@ func (a *analysis) copyTable(x *pg.CopyStmt) (cols []column) {
 }
 
 func (a *analysis) copyIn(x *pg.CopyStmt) {
-	rel, it, ok := a.writes(x.Relation, catalog.Insert)
+	_, it, ok := a.writes(x.Relation, catalog.Insert)
 	if !ok {
 		return
 	}
@@ -125,7 +125,6 @@ func (a *analysis) copyIn(x *pg.CopyStmt) {
 			a.sees(c)
 		}
 	}
-	_ = rel
 	a.filter(x.WhereClause, &scope{items: []*item{it}})
 }
 

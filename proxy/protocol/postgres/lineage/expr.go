@@ -182,11 +182,10 @@ func (a *analysis) subLink(x *pg.SubLink, sc *scope, u use) (t taint) {
 
 // filter walks a condition: the only place where a protected column may be
 // compared, and only by = with a constant or parameter.
-func (a *analysis) filter(n *pg.Node, sc *scope) taint {
-	if n == nil {
-		return 0
+func (a *analysis) filter(n *pg.Node, sc *scope) {
+	if n != nil {
+		a.clean(a.condition(n, sc))
 	}
-	return a.clean(a.condition(n, sc))
 }
 
 func (a *analysis) condition(n *pg.Node, sc *scope) (t taint) {

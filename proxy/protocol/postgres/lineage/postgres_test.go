@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -144,15 +143,4 @@ func (d *database) reload() {
 	for _, err := range errs {
 		d.t.Log(err)
 	}
-}
-
-func cells(row [][]byte) string {
-	var b strings.Builder
-	for i, c := range row {
-		if i > 0 {
-			b.WriteByte('|')
-		}
-		b.Write(c)
-	}
-	return b.String()
 }
