@@ -95,7 +95,7 @@ func (b *Batch) pieceSize(p piece, columns int) (n, data int) {
 }
 
 // put writes a piece over out, which has its size (sdk/ABI.md 5).
-func (b *Batch) put(out []byte, p piece, columns int) {
+func (b *Batch) put(out []byte, p piece) {
 	cells := batchHeader + columnSize*len(b.Columns)
 	text := cells + cellSize*p.count
 	le.PutUint32(out, 0) // kind: cells

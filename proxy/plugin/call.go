@@ -107,7 +107,7 @@ func (in *instance) piece(b *Batch, p piece, columns int, kinds []string, dst []
 	if err != nil {
 		return dst, err
 	}
-	b.put(room, p, columns)
+	b.put(room, p)
 	res, err := in.call(in.mask, n, in.limits.Fuel)
 	if err != nil {
 		return dst, err

@@ -62,7 +62,7 @@ func (in *instance) keepStderr(b []byte) {
 }
 
 // instantiate makes an instance and runs _initialize. It does not configure it.
-func (m *Module) instantiate(ctx context.Context) (*instance, error) {
+func (m *Module) instantiate() (*instance, error) {
 	in := &instance{plugin: m.name, limits: m.limits, log: m.runtime.log, stats: &m.stats, logGranted: m.grants["log"]}
 	in.ctx = context.WithValue(context.Background(), instanceKey{}, in)
 	conf := wazero.NewModuleConfig().WithName("").WithStartFunctions()

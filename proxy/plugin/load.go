@@ -64,7 +64,7 @@ func (r *Runtime) Load(ctx context.Context, s Spec) (*Module, error) {
 		}
 	}()
 
-	first, err := m.instantiate(ctx)
+	first, err := m.instantiate()
 	if err != nil {
 		return fail("module", err)
 	}

@@ -96,7 +96,7 @@ func (m *Module) use(ctx context.Context, what string, f func(*instance) error) 
 		return err
 	}
 	if in == nil {
-		if in, err = m.fresh(ctx); err != nil {
+		if in, err = m.fresh(); err != nil {
 			m.slots <- nil
 			m.failed(ctx, err)
 			return err
@@ -141,8 +141,8 @@ func (m *Module) take(ctx context.Context) (*instance, error) {
 }
 
 // fresh makes a configured instance.
-func (m *Module) fresh(ctx context.Context) (*instance, error) {
-	in, err := m.instantiate(ctx)
+func (m *Module) fresh() (*instance, error) {
+	in, err := m.instantiate()
 	if err != nil {
 		return nil, err
 	}

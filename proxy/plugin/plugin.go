@@ -13,6 +13,7 @@ package plugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -146,8 +147,7 @@ func NewRuntime(ctx context.Context, opts Options) (*Runtime, error) {
 	}
 	r.wasm = wazero.NewRuntimeWithConfig(ctx, conf)
 	if err := r.hostModules(ctx); err != nil {
-		r.closeWasm(ctx)
-		return nil, fmt.Errorf("plugin: cannot make the host modules: %w", err)
+		return nil, errors.Join(fmt.Errorf("plugin: cannot make the host modules: %w", err), r.closeWasm(ctx))
 	}
 	return r, nil
 }

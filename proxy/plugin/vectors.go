@@ -321,7 +321,7 @@ func (m *Module) selfTestWith(ctx context.Context, settings string, list []Vecto
 		manifest: m.manifest, schema: m.schema, settings: []byte(settings), compiled: m.compiled,
 		slots: make(chan *instance, 1), ended: make(chan struct{}),
 	}
-	in, err := try.fresh(ctx)
+	in, err := try.fresh()
 	if err != nil {
 		return fmt.Errorf("the module's vectors at line %d: %w", list[0].Line, err)
 	}

@@ -47,7 +47,6 @@ type parser struct {
 	// is nil.
 	out   [13][]byte
 	names []byte // the custom section "name", kept so that traps can be read
-	body  []byte // scratch of the code rewriter
 	extra []funcType
 }
 
