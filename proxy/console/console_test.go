@@ -207,7 +207,7 @@ func TestApproveAndDeny(t *testing.T) {
 	has(t, page, "somebody else must decide it")
 	hasNot(t, page, `formaction=`)
 
-	want := []string{"console console.login  dba-2", "console holds.list  dba-2", "console holds.show HX4K-2Q dba-2"}
+	want := []string{"console console.login  dba-2", "console holds.list  dba-2", "console holds.show HX4K-2Q dba-2", "console holds.approved PX2V-6H dba-2 denied: "}
 	has(t, strings.Join(s.gateway.Uses(), "\n"), want...)
 }
 
@@ -247,6 +247,7 @@ func TestWhoSeesWhat(t *testing.T) {
 	if code, _ := s.post(s.as("audit-1"), "/reload", nil); code != 403 {
 		t.Errorf("an auditor reloaded: %d", code)
 	}
+	has(t, strings.Join(s.gateway.Uses(), "\n"), "console reload  audit-1 denied: ", "console sessions.replay 01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX ops-1 denied: ")
 	if code, page := s.post(s.as("ops-1"), "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX/kill", url.Values{"reason": {"runs wild"}}); code != 200 || !strings.Contains(page, "ended by ops-1: runs wild") {
 		t.Errorf("kill: %d\n%s", code, page)
 	}
@@ -331,7 +332,11 @@ func TestSessionsEnd(t *testing.T) {
 	if !ended(dba) {
 		t.Error("in for more than an hour")
 	}
-	first, second, third := s.as("dba-2"), s.as("ops-1"), s.as("audit-1")
+	first := s.as("dba-2")
+	clock = clock.Add(time.Second)
+	second := s.as("ops-1")
+	clock = clock.Add(time.Second)
+	third := s.as("audit-1")
 	if !ended(first) || ended(second) || ended(third) {
 		t.Error("of three log-ins with room for two, the oldest and only it should be out")
 	}

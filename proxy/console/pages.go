@@ -54,6 +54,15 @@ func (c *Console) used(r *http.Request, v *visit, action, object string) error {
 	return c.backend.Used(r.Context(), Use{Action: action, Object: object, Via: "console", From: r.RemoteAddr, By: v.by})
 }
 
+// refuse records that somebody tried what is not theirs, and is the error that says so.
+func (c *Console) refuse(r *http.Request, v *visit, action, object, text string) error {
+	u := Use{Action: action, Object: object, Via: "console", From: r.RemoteAddr, By: v.by, Denied: text}
+	if err := c.backend.Used(r.Context(), u); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", ErrForbidden, text)
+}
+
 // maxDecided is how many decided holds the list shows.
 const maxDecided = 50
 
@@ -164,6 +173,9 @@ func (c *Console) decide(w http.ResponseWriter, r *http.Request, v *visit, word 
 		}
 		err = c.backend.Deny(r.Context(), h.Ticket, v.by, text)
 	}
+	if errors.Is(err, ErrForbidden) {
+		return c.refuse(r, v, "holds."+word, h.Ticket, strings.TrimPrefix(err.Error(), ErrForbidden.Error()+": "))
+	}
 	if err != nil {
 		return err
 	}
@@ -198,7 +210,7 @@ func (c *Console) status(w http.ResponseWriter, r *http.Request, v *visit) error
 
 func (c *Console) reload(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !v.Access.Operator(v.by) {
-		return fmt.Errorf("%w: loading the configuration is for operators", ErrForbidden)
+		return c.refuse(r, v, "reload", "", "loading the configuration is for operators")
 	}
 	if err := c.backend.Reload(r.Context(), v.by); err != nil {
 		return err

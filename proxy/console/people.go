@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -50,7 +49,7 @@ func (c *Console) seenSessions(r *http.Request, v *visit) ([]Session, error) {
 // kill is POST /sessions/{id}/kill.
 func (c *Console) kill(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !v.Access.Operator(v.by) {
-		return fmt.Errorf("%w: ending sessions is for operators", ErrForbidden)
+		return c.refuse(r, v, "sessions.kill", r.PathValue("id"), "ending sessions is for operators")
 	}
 	text, err := reason(r)
 	if err != nil {
@@ -101,7 +100,7 @@ type note struct {
 func (c *Console) recording(w http.ResponseWriter, r *http.Request, v *visit) error {
 	id := r.PathValue("id")
 	if !v.Access.Auditor(v.by) {
-		return fmt.Errorf("%w: recordings are for auditors", ErrForbidden)
+		return c.refuse(r, v, "sessions.replay", id, "recordings are for auditors")
 	}
 	from, err := strconv.Atoi(r.URL.Query().Get("from"))
 	if err != nil || from < 0 {

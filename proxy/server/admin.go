@@ -24,6 +24,9 @@ import (
 // SocketName is the admin socket's file in data_dir.
 const SocketName = "admin.sock"
 
+// maxAdmins is how many connections the admin socket has at once.
+const maxAdmins = 64
+
 // SystemIssuer is the issuer of principals that the operating system vouched for.
 const SystemIssuer = "system"
 
@@ -73,7 +76,7 @@ func ListenAdmin(dir string, backend console.Backend, log *slog.Logger) (*Admin,
 // Serve answers until ctx ends, and takes the socket away.
 func (a *Admin) Serve(ctx context.Context) error {
 	a.server.BaseContext = func(net.Listener) context.Context { return ctx }
-	err := serve(ctx, a.server, a.ln, 5*time.Second)
+	err := serve(ctx, a.server, bound(a.ln, maxAdmins), 5*time.Second)
 	if gone := os.Remove(a.path); gone != nil && !errors.Is(gone, os.ErrNotExist) {
 		err = errors.Join(err, gone)
 	}
@@ -108,11 +111,15 @@ type connKey struct{}
 
 // peer is the system user at the other end of the request's connection.
 func peer(r *http.Request) (*identity.Principal, error) {
-	c, ok := r.Context().Value(connKey{}).(*net.UnixConn)
+	c, ok := r.Context().Value(connKey{}).(*counted)
+	if !ok {
+		return nil, errors.New("server: admin socket: not a connection of ours")
+	}
+	unixConn, ok := c.Conn.(*net.UnixConn)
 	if !ok {
 		return nil, errors.New("server: admin socket: not a unix connection")
 	}
-	raw, err := c.SyscallConn()
+	raw, err := unixConn.SyscallConn()
 	if err != nil {
 		return nil, fmt.Errorf("server: admin socket: %w", err)
 	}

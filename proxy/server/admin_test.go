@@ -71,7 +71,7 @@ func TestAdmin(t *testing.T) {
 		t.Errorf("%+v, %v", sessions, err)
 	}
 	uses := strings.Join(g.Uses(), "\n")
-	for _, want := range []string{"socket status  " + me, "socket holds.list  " + me, "socket holds.show HX4K-2Q " + me} {
+	for _, want := range []string{"socket status  " + me, "socket holds.list  " + me, "socket holds.show HX4K-2Q " + me, "socket holds.approved HX4K-2Q " + me + " denied: "} {
 		if !strings.Contains(uses, want) {
 			t.Errorf("no %q in\n%s", want, uses)
 		}

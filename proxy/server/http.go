@@ -25,6 +25,8 @@ type HTTP struct {
 	Console http.Handler // at /
 	// Mounts are further handlers by pattern, as "/llm/".
 	Mounts map[string]http.Handler
+	// MaxConns is how many connections are open at once (default 4096).
+	MaxConns int
 	// Drain is how long open requests may go on after the end (default 15 s).
 	Drain  time.Duration
 	Logger *slog.Logger
@@ -96,7 +98,11 @@ func (s *HTTP) Serve(ctx context.Context, ln net.Listener) error {
 		conf.NextProtos = []string{"h2", "http/1.1"}
 		srv.TLSConfig = conf
 	}
-	return serve(ctx, srv, ln, s.Drain)
+	limit := s.MaxConns
+	if limit <= 0 {
+		limit = 4096
+	}
+	return serve(ctx, srv, bound(ln, limit), s.Drain)
 }
 
 // serve runs srv on ln until ctx ends, then shuts it down within drain.

@@ -126,3 +126,32 @@ func TestPlainOnLoopbackOnly(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestHTTPBoundsConnections(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ln := listen(t)
+	done := make(chan error, 1)
+	go func() { done <- (&HTTP{MaxConns: 1, Drain: time.Second}).Serve(ctx, ln) }()
+	first, second := dial(t, ln), dial(t, ln)
+	ask := func(c net.Conn) { fmt.Fprint(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") }
+	answer := func(c net.Conn) string {
+		text, err := bufio.NewReader(c).ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	ask(second) // waits for its turn
+	ask(first)
+	if got := answer(first); !strings.Contains(got, "200") {
+		t.Error(got)
+	}
+	first.Close()
+	if got := answer(second); !strings.Contains(got, "200") {
+		t.Error(got)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -75,13 +75,17 @@ func (g *Gateway) FailReload(err error) { g.mu.Lock(); g.reload = err; g.mu.Unlo
 // FailUsed makes every use unrecordable; nil heals.
 func (g *Gateway) FailUsed(err error) { g.mu.Lock(); g.refuse = err; g.mu.Unlock() }
 
-// Uses are the recorded uses as "via action object subject".
+// Uses are the recorded uses as "via action object subject", and why it was denied.
 func (g *Gateway) Uses() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var out []string
 	for _, u := range g.uses {
-		out = append(out, fmt.Sprintf("%s %s %s %s", u.Via, u.Action, u.Object, u.By.Subject))
+		text := fmt.Sprintf("%s %s %s %s", u.Via, u.Action, u.Object, u.By.Subject)
+		if u.Denied != "" {
+			text += " denied: " + u.Denied
+		}
+		out = append(out, text)
 	}
 	return out
 }

@@ -11,13 +11,20 @@ import (
 
 // eventsFor bounds one stream of events; a caller opens another one, and proves again who it is.
 const (
-	eventsFor = 10 * time.Minute
-	eventBeat = 20 * time.Second
+	maxStreams = 256 // at once
+	eventsFor  = 10 * time.Minute
+	eventBeat  = 20 * time.Second
 )
 
 // events is GET events: one JSON object a line for each change, and an empty one now and then, so that both sides
 // notice when the other is gone. It tells of a hold only who may see it.
 func (h *handler) events(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
+	select {
+	case h.streams <- struct{}{}:
+		defer func() { <-h.streams }()
+	default:
+		return problem(http.StatusServiceUnavailable, KindUnavailable, "too many watch at once; try again later")
+	}
 	if err := h.used(r, by, "events", ""); err != nil {
 		return err
 	}

@@ -31,7 +31,8 @@ type Options struct {
 
 type handler struct {
 	Options
-	via string
+	via     string
+	streams chan struct{} // slots for open event streams
 }
 
 // New returns the handler of Prefix.
@@ -39,7 +40,7 @@ func New(o Options) http.Handler {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{o, "api"}
+	h := &handler{o, "api", make(chan struct{}, maxStreams)}
 	if o.Socket {
 		h.via = "socket"
 	}
@@ -102,6 +103,17 @@ func (h *handler) problemOf(r *http.Request, err error) *Problem {
 func (h *handler) used(r *http.Request, by *identity.Principal, action, object string) error {
 	return h.Backend.Used(r.Context(), console.Use{Action: action, Object: object, Via: h.via, From: r.RemoteAddr, By: by})
 }
+
+// refuse records that somebody tried what is not theirs, and is the problem that says so.
+func (h *handler) refuse(r *http.Request, by *identity.Principal, action, object, text string) error {
+	u := console.Use{Action: action, Object: object, Via: h.via, From: r.RemoteAddr, By: by, Denied: text}
+	if err := h.Backend.Used(r.Context(), u); err != nil {
+		return err
+	}
+	return problem(http.StatusForbidden, KindForbidden, text)
+}
+
+const needIdentity = " needs an identity, which the admin socket has not: use --gateway URL with a token (SLUICE_TOKEN or --token-file)"
 
 func (h *handler) status(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
 	st, err := h.Backend.Status(r.Context())
@@ -174,16 +186,16 @@ func (h *handler) hold(w http.ResponseWriter, r *http.Request, by *identity.Prin
 }
 
 func (h *handler) approve(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
-	return h.decide(w, r, by, h.Backend.Approve, false)
+	return h.decide(w, r, by, "holds.approved", h.Backend.Approve)
 }
 
 func (h *handler) deny(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
-	return h.decide(w, r, by, h.Backend.Deny, true)
+	return h.decide(w, r, by, "holds.denied", h.Backend.Deny)
 }
 
-func (h *handler) decide(w http.ResponseWriter, r *http.Request, by *identity.Principal, do func(context.Context, string, *identity.Principal, string) error, needed bool) error {
+func (h *handler) decide(w http.ResponseWriter, r *http.Request, by *identity.Principal, action string, do func(context.Context, string, *identity.Principal, string) error) error {
 	if h.Socket {
-		return needIdentity("approving and denying")
+		return h.refuse(r, by, action, r.PathValue("ticket"), "approving and denying"+needIdentity)
 	}
 	hold, err := h.seen(r, by)
 	if err != nil {
@@ -193,10 +205,14 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request, by *identity.Pr
 	if err != nil {
 		return err
 	}
-	if needed && text == "" {
+	if action == "holds.denied" && text == "" {
 		return problem(http.StatusUnprocessableEntity, KindInvalid, "a denial needs a reason: the agent and its human read it")
 	}
-	if err := do(r.Context(), hold.Ticket, by, text); err != nil {
+	err = do(r.Context(), hold.Ticket, by, text)
+	if errors.Is(err, console.ErrForbidden) {
+		return h.refuse(r, by, action, hold.Ticket, err.Error())
+	}
+	if err != nil {
 		return err
 	}
 	// What it became: with several approvers needed it may still wait.
@@ -204,10 +220,6 @@ func (h *handler) decide(w http.ResponseWriter, r *http.Request, by *identity.Pr
 		return err
 	}
 	return writeJSON(w, hold)
-}
-
-func needIdentity(what string) error {
-	return problem(http.StatusForbidden, KindForbidden, what+" needs an identity, which the admin socket has not: use --gateway URL with a token (SLUICE_TOKEN or --token-file)")
 }
 
 func (h *handler) sessions(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
@@ -231,7 +243,7 @@ func (h *handler) sessions(w http.ResponseWriter, r *http.Request, by *identity.
 
 func (h *handler) kill(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
 	if access := h.Access(); !h.Socket && !access.Operator(by) {
-		return problem(http.StatusForbidden, KindForbidden, "ending sessions is for operators")
+		return h.refuse(r, by, "sessions.kill", r.PathValue("id"), "ending sessions is for operators")
 	}
 	text, err := readReason(r)
 	if err != nil {
@@ -249,10 +261,10 @@ const lineTimeout = 30 * time.Second
 
 func (h *handler) replay(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
 	if h.Socket {
-		return needIdentity("replaying")
+		return h.refuse(r, by, "sessions.replay", r.PathValue("id"), "replaying"+needIdentity)
 	}
 	if access := h.Access(); !access.Auditor(by) {
-		return problem(http.StatusForbidden, KindForbidden, "recordings are for auditors")
+		return h.refuse(r, by, "sessions.replay", r.PathValue("id"), "recordings are for auditors")
 	}
 	frames, err := h.Backend.Replay(r.Context(), r.PathValue("id"), by)
 	if err != nil {
@@ -278,7 +290,7 @@ func (h *handler) replay(w http.ResponseWriter, r *http.Request, by *identity.Pr
 
 func (h *handler) reload(w http.ResponseWriter, r *http.Request, by *identity.Principal) error {
 	if access := h.Access(); !h.Socket && !access.Operator(by) {
-		return problem(http.StatusForbidden, KindForbidden, "reloading is for operators")
+		return h.refuse(r, by, "reload", "", "reloading is for operators")
 	}
 	if err := h.Backend.Reload(r.Context(), by); err != nil {
 		return err
