@@ -10,6 +10,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"sluice.dev/proxy/approval"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/plugin"
 	"sluice.dev/proxy/policy"
@@ -62,7 +63,7 @@ func (s *Session) decide(c *Command, released *Hold) Verdict {
 	switch {
 	case j.refusal != nil:
 		s.refuse(c, &v, &j, j.refusal)
-	case j.decision.Verdict == policy.Hold && !covered(j.decision.Holds, released):
+	case j.decision.Verdict == policy.Hold && !covered(j.conn, j.decision.Holds, released):
 		s.hold(c, &v, &j)
 	default:
 		s.admit(c, &v, &j)
@@ -120,8 +121,11 @@ func (s *Session) judge(c *Command) (j judged) {
 		return j
 	}
 	switch {
-	case len(j.decision.Denies) > 0:
-		d := j.decision.Denies[0]
+	case j.decision.Verdict == policy.Deny:
+		d := policy.Reason{Reason: policy.NothingAllows}
+		if len(j.decision.Denies) > 0 {
+			d = j.decision.Denies[0]
+		}
 		j.refusal = denial(d.Policy, d.Reason, d.Hint)
 	case c.Refuse != nil && !(len(c.RefuseColumns) > 0 && j.plan.Lifted(c.RefuseColumns)):
 		j.refusal = c.Refuse
@@ -247,17 +251,21 @@ func (s *Session) rulesPlan(conn *Connection) *mask.Plan {
 }
 
 // covered says whether an approved hold stands for every approval that the
-// decision asks for now.
-func covered(holds []policy.HoldRequest, released *Hold) bool {
+// decision asks for now, as the newest configuration has them.
+func covered(conn *Connection, holds []policy.HoldRequest, released *Hold) bool {
 	if released == nil {
 		return false
 	}
+	rules := make([]approval.Rule, 0, len(holds))
 	for _, h := range holds {
-		if !slices.Contains(released.rules, h.Approval) {
+		r, ok := conn.Approvals[h.Approval]
+		if !ok {
 			return false
 		}
+		rules = append(rules, r)
 	}
-	return true
+	hold := released.waiter.Hold()
+	return hold.Covers(rules)
 }
 
 // admit lets a command through: its intent is recorded, and with a ticket, the

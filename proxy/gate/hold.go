@@ -24,7 +24,6 @@ func (s *Session) hold(c *Command, v *Verdict, j *judged) {
 	}
 	red := s.redact(c, j)
 	req.Command, req.Parameters = red.text, red.params
-	var names []string
 	for _, h := range j.decision.Holds {
 		rule, ok := j.conn.Approvals[h.Approval]
 		if !ok {
@@ -33,14 +32,13 @@ func (s *Session) hold(c *Command, v *Verdict, j *judged) {
 		}
 		req.Rules = append(req.Rules, rule)
 		req.Reasons = append(req.Reasons, approval.Reason{Policy: h.Policy, Approval: h.Approval, Reason: h.Reason})
-		names = append(names, h.Approval)
 	}
 	w, err := s.gw.Ledger.Request(context.Background(), req)
 	if err != nil {
 		s.refuse(c, v, j, CannotDecide(err))
 		return
 	}
-	h := &Hold{Ticket: w.Ticket(), waiter: w, rules: names, since: time.Now()}
+	h := &Hold{Ticket: w.Ticket(), waiter: w, since: time.Now()}
 	if now, over := ended(w); over {
 		if now.Approved() {
 			v.ticket = w

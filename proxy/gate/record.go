@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -124,43 +125,66 @@ func (s *Session) outcomeRecord(c *Command, v *Verdict, o Outcome) *audit.Record
 	return r
 }
 
-// LedgerEvent records one change of a hold. The ledger calls it, in order.
+// LedgerEvent records one change of a hold, one record for each approval that
+// it concerns. The ledger calls it, in order.
 func (g *Gateway) LedgerEvent(e approval.Event) {
 	h := &e.Hold
-	r := &audit.Record{Time: e.At, Session: h.Session, Principal: auditPrincipal(&h.Principal),
-		Connection: audit.Connection{Name: h.Connection, Protocol: h.Protocol, Database: h.Database}}
-	r.Approval = audit.Approval{Ticket: h.Ticket, ActionDigest: h.Digest, State: string(h.State), Expires: h.Expires}
-	if len(h.Rules) > 0 {
-		r.Approval.Name, r.Approval.Self, r.Approval.Required = h.Rules[0].Name, h.Rules[0].Self, int64(h.Rules[0].Required)
+	var rules []approval.Rule
+	event := "approval." + string(e.Kind)
+	switch e.Kind {
+	case approval.EventRequested, approval.EventTightened:
+		event = audit.ApprovalRequest
+		for _, r := range h.Rules {
+			if e.Kind == approval.EventRequested || !voted(h, r.Name) {
+				rules = append(rules, r)
+			}
+		}
+	case approval.EventVote, approval.EventApproved:
+		event = audit.ApprovalGrant
+		for _, r := range h.Rules {
+			if e.Vote != nil && slices.Contains(e.Vote.Rules, r.Name) {
+				rules = append(rules, r)
+			}
+		}
+	case approval.EventDenied:
+		event = audit.ApprovalDeny
+	case approval.EventExpired:
+		event = audit.ApprovalExpire
+	case approval.EventClaimed:
+		event = audit.ApprovalConsume
 	}
+	if len(rules) == 0 {
+		rules = append(rules, approval.Rule{})
+	}
+	for _, rule := range rules {
+		if _, err := g.Log.Append(ledgerRecord(event, &e, rule)); err != nil {
+			g.Logger.Error("gate: a change of a ticket could not be recorded", "ticket", h.Ticket, "error", err)
+		}
+	}
+	g.OnChange()
+}
+
+func voted(h *approval.Hold, rule string) bool {
+	return slices.ContainsFunc(h.Votes, func(v approval.Vote) bool { return slices.Contains(v.Rules, rule) })
+}
+
+// ledgerRecord is one change of a hold as far as it concerns one approval; the
+// rule without a name stands for all of them.
+func ledgerRecord(event string, e *approval.Event, rule approval.Rule) *audit.Record {
+	h := &e.Hold
+	r := &audit.Record{Event: event, Time: e.At, Session: h.Session, Principal: auditPrincipal(&h.Principal),
+		Connection: audit.Connection{Name: h.Connection, Protocol: h.Protocol, Database: h.Database}}
+	r.Approval = audit.Approval{Ticket: h.Ticket, ActionDigest: h.Digest, State: string(h.State), Expires: h.Expires,
+		Name: rule.Name, Self: rule.Self, Required: int64(rule.Required)}
 	if e.Vote != nil {
 		r.Approval.Approver = audit.Principal{Subject: e.Vote.Subject, Issuer: e.Vote.Issuer, Groups: e.Vote.Groups, TokenID: e.Vote.TokenID}
 		r.Approval.Reason = e.Vote.Reason
 	}
-	switch e.Kind {
-	case approval.EventRequested:
-		r.Event = audit.ApprovalRequest
-	case approval.EventTightened:
-		r.Event = "approval.tighten"
-	case approval.EventVote, approval.EventApproved:
-		r.Event = audit.ApprovalGrant
-	case approval.EventDenied:
-		r.Event = audit.ApprovalDeny
-	case approval.EventExpired:
-		r.Event = audit.ApprovalExpire
-	case approval.EventWithdrawn:
-		r.Event = "approval.withdraw"
-	case approval.EventClaimed:
-		r.Event = audit.ApprovalConsume
-	case approval.EventFinished:
-		r.Event = "approval.finish"
+	if e.Kind == approval.EventFinished {
 		r.Result.Effect = h.Outcome
 	}
 	if h.Note != "" {
 		r.Detail = map[string]string{"note": h.Note}
 	}
-	if _, err := g.Log.Append(r); err != nil {
-		g.Logger.Error("gate: a change of a ticket could not be recorded", "ticket", h.Ticket, "error", err)
-	}
-	g.OnChange()
+	return r
 }

@@ -43,7 +43,6 @@ type Hold struct {
 	Notice string
 
 	waiter *approval.Waiter
-	rules  []string // the approvals that the ticket stands for
 	since  time.Time
 }
 

@@ -6,13 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"sluice.dev/proxy/approval"
@@ -125,56 +122,14 @@ func Policies(ctx context.Context, cfg *config.Config) (*policy.Set, error) {
 	}
 	var sources []policy.Source
 	for _, b := range cfg.Policies {
-		src, err := policySource(b)
+		src, err := policy.ReadSource(b.Name, b.Path.Abs)
 		if err != nil {
 			return nil, cfg.Fail(b.Pos, err, fmt.Sprintf("policy %q", b.Name), err.Error())
 		}
+		src.Shadow = b.Shadow
 		sources = append(sources, src)
 	}
 	return policy.Compile(ctx, sources, opts)
-}
-
-// policySource reads a policy's files: one, or all of a folder.
-func policySource(b *config.Policy) (policy.Source, error) {
-	src := policy.Source{Name: b.Name, Root: b.Path.Abs, Shadow: b.Shadow}
-	info, err := os.Stat(b.Path.Abs)
-	if err != nil {
-		return src, err
-	}
-	add := func(path string) error {
-		data, err := os.ReadFile(path)
-		if err == nil {
-			src.Files = append(src.Files, policy.File{Path: path, Data: data})
-		}
-		return err
-	}
-	if !info.IsDir() {
-		src.Root = filepath.Dir(b.Path.Abs)
-		return src, add(b.Path.Abs)
-	}
-	err = filepath.WalkDir(b.Path.Abs, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := d.Name()
-		if d.IsDir() {
-			if strings.HasPrefix(name, ".") && path != b.Path.Abs {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		switch {
-		case strings.HasPrefix(name, "."), strings.HasSuffix(name, "_test.rego"):
-			return nil
-		case slices.Contains([]string{".rego", ".json", ".yaml", ".yml"}, filepath.Ext(name)):
-			return add(path)
-		}
-		return nil
-	})
-	if err == nil && len(src.Files) == 0 {
-		err = fmt.Errorf("no .rego file in %s", b.Path.Given)
-	}
-	return src, err
 }
 
 func (g *Generation) connection(c *config.Connection, shared *Shared, modules map[string]*plugin.Module, approvals map[string]approval.Rule) (*gate.Connection, error) {

@@ -76,10 +76,17 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.tokenFile, "token-file", "", "file with the token for --gateway; else SLUICE_TOKEN")
 	root.AddCommand(
 		a.approve(),
+		a.audit(),
 		a.deny(),
+		a.fmt(),
 		a.holds(),
+		a.plan(),
+		a.policy(),
 		a.reload(),
+		a.serve(),
 		a.sessions(),
+		a.status(),
+		a.validate(),
 		a.version(),
 	)
 	return root

@@ -176,6 +176,11 @@ func gateFacts(f *facts.Facts, v *lineage.Verdict) *gate.Facts {
 		Fingerprint: f.Fingerprint, Description: f.Description}
 	out.Flags = asMap[bool](f.Flags)
 	out.Extra = asMap[any](v.Facts)
+	settings := make([]any, 0, len(f.Settings))
+	for _, s := range f.Settings {
+		settings = append(settings, s.Name)
+	}
+	out.Extra["settings"] = settings
 	doc, err := json.Marshal(struct {
 		*facts.Facts
 		Postgres lineage.Facts `json:"postgres"`

@@ -40,8 +40,8 @@ func newCopySpec(p *lineage.CopyPlan, s *catalog.Snapshot) *copySpec {
 		col := copyColumn{name: c.Name, pass: c.Pass, origins: c.Origins}
 		if r, ok := s.Relation(c.Attr.Relation); ok {
 			col.table = r.ID()
-			if i := int(c.Attr.Number) - 1; i >= 0 && i < len(r.Types) {
-				col.oid = r.Types[i]
+			if i := int(c.Attr.Number) - 1; i >= 0 && i < len(r.Columns) {
+				col.oid = r.Columns[i].Type
 			}
 		}
 		out.columns = append(out.columns, col)

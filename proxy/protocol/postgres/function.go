@@ -11,7 +11,11 @@ import (
 // functionCall decides the protocol's FunctionCall like its SQL form, for the
 // large-object functions that pg_dump and drivers call; any other is refused.
 func (m *machine) functionCall(f *wire.FunctionCall, msg []byte) {
-	name, ok := facts.LargeObjectFunction(f.OID)
+	name, ok := "", false
+	if fn, known := m.lens.live.Snapshot().Function(f.OID); known {
+		name = fn.Name
+		_, ok = facts.FunctionCall(fn.Schema, fn.Name, len(f.Args))
+	}
 	if !ok {
 		r := gate.Deny(fmt.Sprintf("the function call protocol is only for large objects, not for function %d", f.OID), "Call the function with SELECT.")
 		r, seq := m.gs.RefuseUnparsed(nil, int64(len(msg)), r)

@@ -100,3 +100,21 @@ func (c *Catalogs) Close() {
 		l.Close()
 	}
 }
+
+// Reach looks whether the database can be entered, and whether the protected
+// columns are there.
+func (o *Options) Reach(ctx context.Context) error {
+	for _, database := range append([]string{o.Upstream.Database}, o.Databases...) {
+		s, err := o.Catalogs.Of(o.Upstream, database).Ready(ctx)
+		if err != nil {
+			return err
+		}
+		if database != o.Upstream.Database {
+			continue // masks name columns of the connection's own database
+		}
+		if _, err := o.protectedIn(database, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

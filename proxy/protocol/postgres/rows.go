@@ -205,10 +205,9 @@ func (m *machine) flushMasked() {
 // detect runs one detector over a batch of rows and changes what it found.
 func (m *machine) detect(run *running, masker *rowMasker, rows [][][]byte, d mask.Detector) *gate.Refusal {
 	b := &masker.batch
-	b.Reset()
-	for i, p := range masker.plan {
+	b.Columns, b.Cells, b.Scope = b.Columns[:0], b.Cells[:0], m.gs.Scope(d.Treatment.Scope)
+	for _, p := range masker.plan {
 		b.Columns = append(b.Columns, gate.BatchColumn{Name: p.name, Table: p.table, Type: p.ty.name(), Binary: p.format == 1})
-		_ = i
 	}
 	type place struct{ row, col int }
 	var places []place

@@ -373,7 +373,7 @@ func startSettings(start *wire.Startup) ([]wire.Setting, error) {
 	out := append([]wire.Setting(nil), gatewaySettings...)
 	for _, p := range all {
 		name := strings.ToLower(p.Name)
-		if name == "search_path" || facts.HarmlessSetting(name, p.Value) {
+		if name == "search_path" || (facts.Setting{Name: name, Value: p.Value, Known: true}).Harmless() {
 			if name == "client_encoding" || name == "standard_conforming_strings" {
 				continue // harmless only as the gateway sets it anyway
 			}

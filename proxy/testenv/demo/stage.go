@@ -185,6 +185,9 @@ func copyTree(from, to string) error {
 		if d.IsDir() {
 			return os.MkdirAll(filepath.Join(to, rel), 0o700)
 		}
+		if !d.Type().IsRegular() {
+			return nil // the admin socket
+		}
 		b, err := os.ReadFile(path)
 		if err != nil {
 			return err

@@ -1,0 +1,77 @@
+# Everything that one types in this repository. `make help` lists it.
+SHELL := /bin/bash
+export CGO_ENABLED := 0
+GO       ?= go
+FUZZTIME ?= 30s
+CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice
+DEPS     := proxy/testenv/deps.sh
+PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin_wasm.go plugins/*/main.go))))
+LINT     := $(CACHE)/bin/golangci-lint
+SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.html' -o -name '*.json' -o -name '*.css' -o -name '*.js' 2>/dev/null | grep -v node_modules) go.mod go.sum
+
+.PHONY: help build plugins assets demo demo-check demo-crewai test test-all check bench fuzz fmt lint clean deps
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
+
+build: bin/sluice plugins ## bin/sluice and the shipped plugins as bin/plugins/*.wasm
+
+bin/sluice: $(SOURCES) | assets
+	$(GO) build -trimpath -o $@ ./proxy/cmd/sluice
+
+plugins: $(PLUGINS:%=bin/plugins/%.wasm)
+
+bin/plugins/%.wasm: $(SOURCES)
+	@mkdir -p bin/plugins
+	GOOS=wasip1 GOARCH=wasm $(GO) build -buildmode=c-shared -trimpath -ldflags='-s -w' -o $@ ./plugins/$*
+
+assets: ## front-end libraries of the console, from npm
+	@bash proxy/console/build.sh
+
+deps: ## install what tests and the demo need: PostgreSQL, clients, a browser
+	@bash $(DEPS) all
+
+demo: build ## the tour, narrated; leaves a playground until Ctrl-C
+	@bash $(DEPS) postgres
+	$(GO) run ./proxy/testenv/demo
+
+demo-check: build ## the tour as a check: fails unless every scene was seen
+	@bash $(DEPS) postgres browser
+	$(GO) run ./proxy/testenv/demo -check
+
+demo-crewai: build ## a real crew with a real database; CHECK=1: unattended
+	@bash $(DEPS) postgres crewai
+	$(GO) run ./proxy/testenv/demo -crewai $(if $(CHECK),-check)
+
+test: build ## all tests, on real servers, with what they need installed first
+	@bash $(DEPS) postgres python browser corpus
+	$(GO) test -timeout 20m ./...
+	GOOS=linux $(GO) run ./proxy/cmd/sluice policy test policies
+
+test-all: test ## the same with the race detector, which needs cgo
+	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
+
+check: lint ## the fast loop, under two minutes
+	$(GO) build ./... && $(GO) test -short -timeout 110s ./proxy/... ./sdk/... ./plugins/... ./policies/...
+
+lint: ## format, vet and lint
+	@test -z "$$(gofmt -l proxy plugins sdk policies)" || { gofmt -l proxy plugins sdk policies; echo "not formatted: make fmt"; exit 1; }
+	$(GO) vet ./...
+	@bash $(DEPS) lint
+	$(LINT) run ./...
+
+fmt: ## format Go and HCL
+	gofmt -w proxy plugins sdk policies
+	@$(GO) run ./proxy/cmd/sluice fmt configs
+
+bench: build ## the table of ratios, measured side by side in one run
+	@bash $(DEPS) postgres pgbouncer
+	$(GO) run ./proxy/testenv/bench
+
+fuzz: ## each fuzz target for FUZZTIME
+	@for p in $$($(GO) list ./proxy/... ./plugins/... ./sdk/...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep ^Fuzz); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,61 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"sluice.dev/proxy/server/servertest"
+)
+
+func connect(t *testing.T, dsn string, mode pgx.QueryExecMode) *pgx.Conn {
+	t.Helper()
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.DefaultQueryExecMode = mode
+	conn, err := pgx.ConnectConfig(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+var modes = map[string]pgx.QueryExecMode{
+	"simple": pgx.QueryExecModeSimpleProtocol, "prepared": pgx.QueryExecModeCacheStatement,
+	"described": pgx.QueryExecModeCacheDescribe, "exec": pgx.QueryExecModeExec,
+}
+
+func TestReadsAreMaskedInEveryMode(t *testing.T) {
+	g := servertest.Start(t, servertest.Options{})
+	ctx := context.Background()
+	for name, mode := range modes {
+		t.Run(name, func(t *testing.T) {
+			conn := connect(t, g.DSN(g.Agent()), mode)
+			for range 3 { // again: what is remembered masks as well
+				var id int32
+				var email, city string
+				if err := conn.QueryRow(ctx, "SELECT id, email, city FROM customers WHERE id = $1", 1).Scan(&id, &email, &city); err != nil {
+					t.Fatal(err)
+				}
+				if id != 1 || email != "a***@example.com" || city != "Berlin" {
+					t.Fatalf("got %d, %q, %q", id, email, city)
+				}
+			}
+			_, err := conn.Exec(ctx, "SELECT * FROM customers ORDER BY email")
+			var pe *pgconn.PgError
+			if !errors.As(err, &pe) || pe.Code != "42501" {
+				t.Fatalf("sorting by a masked column: %v", err)
+			}
+			var n int
+			if err := conn.QueryRow(ctx, "SELECT count(*) FROM orders WHERE id < $1", 11).Scan(&n); err != nil || n != 10 {
+				t.Fatalf("after a denial: %d, %v", n, err)
+			}
+		})
+	}
+}
