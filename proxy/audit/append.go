@@ -151,7 +151,9 @@ func (l *Log) encode(e *entry, r *Record) error {
 	s := stamp{origin: l.o.Origin, now: now, mono: now.Sub(l.start).Microseconds()}
 	if len(r.Action.Text) > MaxText && r.Action.TextObject == "" {
 		short := *r
-		short.Action.TextSize = int64(len(r.Action.Text))
+		if short.Action.TextSize == 0 { // the caller may know how long it was before it was redacted
+			short.Action.TextSize = int64(len(r.Action.Text))
+		}
 		if len(r.Action.Text) <= MaxObject {
 			o := newObject([]byte(r.Action.Text))
 			e.objects = append(e.objects, o)

@@ -139,7 +139,7 @@ type Action struct {
 	Functions   []string `json:"functions,omitempty"`
 	Flags       []string `json:"flags,omitempty"` // those that are true
 	Text        string   `json:"text,omitempty"`
-	TextSize    int64    `json:"text_size,omitempty"`   // bytes of the whole text
+	TextSize    int64    `json:"text_size,omitempty"`   // bytes of the whole text; set by the log if it is 0 and the text is cut
 	TextObject  string   `json:"text_object,omitempty"` // "sha256:…"
 	Parameters  int64    `json:"parameters,omitempty"`
 	Digest      string   `json:"digest,omitempty"` // the action digest that an approval is bound to

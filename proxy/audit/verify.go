@@ -18,7 +18,8 @@ type VerifyOptions struct {
 	// Anchors are signed checkpoints of this log that were kept elsewhere. Only
 	// they show that the whole directory was put back to an earlier state.
 	Anchors [][]byte
-	// Recordings is the folder with the chunks, by session; "": dir/rec.
+	// Recordings is the folder with the chunks, by session; "": dir/rec, or
+	// dir/../rec where that is missing.
 	Recordings string
 }
 
@@ -41,6 +42,9 @@ func Verify(dir string, vkeys []string, o VerifyOptions) (*Report, error) {
 	}
 	if o.Recordings == "" {
 		o.Recordings = filepath.Join(dir, "rec")
+		if _, err := os.Stat(o.Recordings); err != nil {
+			o.Recordings = filepath.Join(dir, "..", "rec")
+		}
 	}
 	v := &verifier{dir: dir, o: o, report: new(Report)}
 	if err := v.checkpoints(known); err != nil {

@@ -353,3 +353,58 @@ func FuzzLine(f *testing.F) {
 		}
 	})
 }
+
+// TestVerifyChecksRecordings holds the two rooms against each other: what a
+// gateway writes is whole, and a changed chunk is found by the log's verifier.
+func TestVerifyChecksRecordings(t *testing.T) {
+	dir := t.TempDir()
+	log, err := audit.Open(filepath.Join(dir, "audit"), audit.Options{Origin: "test/rec", SegmentSize: 128 << 10, Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(dir, log, Options{Logger: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record(t, s, "a")
+	if err := errors.Join(s.Close(), log.Close()); err != nil {
+		t.Fatal(err)
+	}
+	check := func() *audit.Report {
+		r, err := audit.Verify(log.Dir(), []string{log.VKey()}, audit.VerifyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if r := check(); !r.OK {
+		t.Fatalf("%s", r)
+	}
+	chunk := filepath.Join(dir, "rec", "a", "3")
+	b, err := os.ReadFile(chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 4
+	if err := os.WriteFile(chunk, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := check(); r.OK || !strings.Contains(r.First().What, "recording a: chunk 3 was changed") {
+		t.Errorf("%s", r)
+	}
+}
+
+func TestStoreCloseEndsRecordings(t *testing.T) {
+	_, _, s := open(t, Options{})
+	r := start(t, s, "open")
+	r.Event(Event{Kind: KindNotice, Text: "hello"})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if events, err := play(s, "open"); err != nil || len(events) != 2 {
+		t.Errorf("%d events, %v", len(events), err)
+	}
+	if _, err := s.Start("late", Meta{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("a closed store begins a recording: %v", err)
+	}
+}
