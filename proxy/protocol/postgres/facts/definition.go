@@ -77,7 +77,7 @@ func (w *walker) definition(m proto.Message) {
 		w.planted(func() { w.query(inside(v.GetQuery()), nil) })
 		w.creates(v.GetView())
 	case *pg.IndexStmt:
-		w.define("create", "CREATE INDEX "+v.GetIdxname()+" ON")
+		w.define("create", strings.TrimSpace("CREATE INDEX "+v.GetIdxname())+" ON")
 		rel, _ := w.alters(v.GetRelation())
 		w.overRelation(rel, v.GetRelation(), v.GetIndexParams(), v.GetWhereClause())
 	case *pg.AlterTableStmt:
@@ -85,8 +85,14 @@ func (w *walker) definition(m proto.Message) {
 	case *pg.DropStmt:
 		w.drop(v)
 	case *pg.RenameStmt:
-		w.define("alter", "ALTER "+objectName(v.GetRenameType())+" RENAME")
+		w.define("alter", "RENAME "+objectName(v.GetRenameType())+" "+v.GetSubname()+" of")
+		if v.GetSubname() == "" || v.GetRelation() == nil {
+			w.verb = "RENAME " + objectName(v.GetRenameType())
+		}
 		w.object(v.GetRenameType(), v.GetRelation(), v.GetObject(), v.GetSubname())
+		if v.GetRenameType() == pg.ObjectType_OBJECT_COLUMN {
+			w.renamed(v)
+		}
 	case *pg.AlterObjectSchemaStmt:
 		w.define("alter", "ALTER "+objectName(v.GetObjectType())+" SET SCHEMA")
 		w.object(v.GetObjectType(), v.GetRelation(), v.GetObject(), "")
@@ -109,7 +115,6 @@ func (w *walker) definition(m proto.Message) {
 		w.define("create", verb)
 		w.named("function", names(v.GetFuncname()))
 		w.code(w.literalsIn(0, len(w.s.Text)))
-		w.code(origin{})
 	case *pg.CreateTrigStmt:
 		w.define("create", "CREATE TRIGGER "+v.GetTrigname()+" ON")
 		w.alters(v.GetRelation())
@@ -167,6 +172,16 @@ func (w *walker) definition(m proto.Message) {
 		}
 	default:
 		w.otherDefinition(m)
+	}
+}
+
+// renamed notes the column of ALTER TABLE … RENAME column.
+func (w *walker) renamed(v *pg.RenameStmt) {
+	if w.r == nil {
+		return
+	}
+	if rel, ok := w.r.Relation(v.GetRelation().GetSchemaname(), v.GetRelation().GetRelname()); ok {
+		w.columns.add(rel.ID() + "." + v.GetSubname())
 	}
 }
 

@@ -46,7 +46,13 @@ func (w *walker) writeTo(rel *Relation, kind string, inherit bool) {
 		w.writes.add(rel.Children...)
 	}
 	w.reads.add(e.Reads...)
-	w.writes.add(e.Writes...)
+	for _, name := range e.Writes {
+		// Effects are those of the children too; with ONLY the children
+		// themselves stay.
+		if inherit || !slices.Contains(rel.Children, name) {
+			w.writes.add(name)
+		}
+	}
 	if e.Opaque {
 		w.unsure(kind + " of " + id + " runs code that is not known")
 	}

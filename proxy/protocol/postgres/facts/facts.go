@@ -95,7 +95,7 @@ type Setting struct {
 
 // Inner names what SQL-level EXECUTE, FETCH or a new PREPARE or DECLARE are about.
 type Inner struct {
-	Kind string // "execute", "fetch", "prepare", "declare", "deallocate", "close"
+	Kind string // execute, fetch, current_of, prepare, declare, deallocate, close
 	Name string // "" with deallocate and close: all
 }
 

@@ -58,10 +58,14 @@ func (w *walker) function(name []string, nargs int, nodes []*pg.Node, args []ori
 	if class == Unknown && full == "" {
 		full = dotted(name)
 	}
-	if strings.HasPrefix(full, "pg_catalog.") && class != Opaque {
+	if strings.HasPrefix(full, "pg_catalog.") {
 		if s, ok := specials[bare]; ok {
 			w.functions.add(bare)
 			s(w, call{bare, nodes, args})
+			if class >= Opaque && schema == "" {
+				// A user's function of that name may be meant.
+				w.calls(class, full, bare)
+			}
 			return
 		}
 	}

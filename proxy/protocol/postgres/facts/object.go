@@ -165,6 +165,8 @@ func (w *walker) grant(v *pg.GrantStmt) {
 	for _, n := range v.GetObjects() {
 		if relationKinds[v.GetObjtype()] && v.GetTargtype() == pg.GrantTargetType_ACL_TARGET_OBJECT {
 			w.alters(n.GetRangeVar())
+		} else if v.GetTargtype() == pg.GrantTargetType_ACL_TARGET_ALL_IN_SCHEMA {
+			w.named("schema", nameOf(n))
 		} else {
 			w.named(strings.ToLower(objectName(v.GetObjtype())), nameOf(n))
 		}

@@ -174,11 +174,14 @@ func (w *walker) describe() string {
 	if verb == "" {
 		var ops []string
 		for _, op := range w.f.Operations {
-			if op != "session" || len(w.f.Operations) == 1 {
+			if (op != "session" || len(w.f.Operations) == 1) && !w.wrapped.has(op) {
 				ops = append(ops, strings.ToUpper(strings.ReplaceAll(op, "_", " ")))
 			}
 		}
 		verb = strings.Join(ops, ", ")
+		if verb == "SESSION" {
+			verb = "SELECT"
+		}
 	}
 	var list []string
 	for _, t := range w.targets {
@@ -189,16 +192,17 @@ func (w *walker) describe() string {
 	if len(list) > 3 {
 		list = append(list[:3], "…")
 	}
-	if len(list) == 0 {
-		return verb
+	switch {
+	case len(list) == 0:
+	case onVerbs.has(w.verb) || w.verb == "":
+		verb += " on "
+	default:
+		verb += " "
 	}
-	if onVerbs.has(verb) {
-		return verb + " on " + strings.Join(list, ", ")
-	}
-	return verb + " " + strings.Join(list, ", ")
+	return w.prefix + verb + strings.Join(list, ", ")
 }
 
-var onVerbs = set{"SELECT": {}, "INSERT": {}, "UPDATE": {}, "DELETE": {}, "MERGE": {}, "GRANT": {}, "REVOKE": {}}
+var onVerbs = set{"GRANT": {}, "REVOKE": {}}
 
 // target names something for the description.
 func (w *walker) target(name string) { w.targets = append(w.targets, name) }

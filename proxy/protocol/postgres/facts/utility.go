@@ -35,8 +35,7 @@ func (w *walker) statement(n *pg.Node) {
 		for _, t := range v.GetArgtypes() {
 			w.expr(t, nil)
 		}
-		w.statement(v.GetQuery())
-		w.verb = "PREPARE " + v.GetName() + " AS"
+		w.wraps("PREPARE "+v.GetName()+" AS", v.GetQuery())
 	case *pg.ExecuteStmt:
 		w.op("execute")
 		w.verb, w.targets = "EXECUTE", []string{v.GetName()}
@@ -47,8 +46,7 @@ func (w *walker) statement(n *pg.Node) {
 	case *pg.DeclareCursorStmt:
 		w.op("declare")
 		w.f.Inner = append(w.f.Inner, Inner{"declare", v.GetPortalname()})
-		w.statement(v.GetQuery())
-		w.verb = "DECLARE " + v.GetPortalname() + " FOR"
+		w.wraps("DECLARE "+v.GetPortalname()+" FOR", v.GetQuery())
 	case *pg.FetchStmt:
 		w.op("fetch")
 		w.f.literalMatters = true
@@ -160,7 +158,11 @@ func (w *walker) explain(v *pg.ExplainStmt) {
 	}
 	w.f.literalMatters = w.f.literalMatters || len(v.GetOptions()) > 0
 	before := w.impure
-	w.statement(v.GetQuery())
+	verb := "EXPLAIN"
+	if analyze {
+		verb = "EXPLAIN ANALYZE"
+	}
+	w.wraps(verb, v.GetQuery())
 	if !analyze {
 		// Planned, not run; but the planner calls immutable functions and,
 		// for estimates, stable ones, which are not known to be honest.
@@ -171,10 +173,13 @@ func (w *walker) explain(v *pg.ExplainStmt) {
 	} else if !w.onlyReads() {
 		w.impure = true
 	}
-	w.verb = "EXPLAIN"
-	if analyze {
-		w.verb = "EXPLAIN ANALYZE"
-	}
+}
+
+// wraps walks the statement that another one contains.
+func (w *walker) wraps(prefix string, n *pg.Node) {
+	w.prefix += prefix + " "
+	w.wrapped.add(w.operations.sorted()...)
+	w.statement(n)
 }
 
 // optionValue is a DefElem's argument as text.
@@ -210,7 +215,7 @@ func (w *walker) copy(v *pg.CopyStmt) {
 			w.unsure("COPY into a view")
 		}
 		columns := names(v.GetAttlist())
-		if columns == nil && rel != nil {
+		if len(columns) == 0 && rel != nil {
 			columns = rel.Columns
 		}
 		w.assign(rel, columns, nil)
@@ -223,6 +228,7 @@ func (w *walker) copy(v *pg.CopyStmt) {
 	w.verb = "COPY TO"
 	if q := inside(v.GetQuery()); q != nil {
 		w.topQuery(q)
+		w.verb = "COPY TO from"
 		return
 	}
 	rel, ok := w.relation(v.GetRelation())
@@ -234,7 +240,7 @@ func (w *walker) copy(v *pg.CopyStmt) {
 	w.target(rel.ID())
 	w.readFrom(rel, false) // COPY table TO does not read its children
 	columns := names(v.GetAttlist())
-	if columns == nil {
+	if len(columns) == 0 {
 		columns = rel.Columns
 	}
 	w.assign(rel, columns, nil)

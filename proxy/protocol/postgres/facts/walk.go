@@ -43,6 +43,8 @@ type walker struct {
 	where   []bool
 	targets []string // what the description names
 	verb    string
+	prefix  string // "EXPLAIN ", "PREPARE p AS "
+	wrapped set    // operations of the wrappers
 
 	literals []Literal   // of the whole text, by place
 	starts   map[int]int // byte offset → index in literals
@@ -87,7 +89,7 @@ func newWalker(s *Statement, r Resolver) *walker {
 	w := &walker{
 		r: r, s: s, f: s.empty(r),
 		operations: set{}, reads: set{}, writes: set{}, columns: set{}, filters: set{}, functions: set{},
-		literal: meetings{}, param: meetings{}, filtered: map[*origin]bool{}, sessionOnly: true,
+		literal: meetings{}, param: meetings{}, filtered: map[*origin]bool{}, wrapped: set{}, sessionOnly: true,
 	}
 	w.findLiterals()
 	return w
