@@ -25,6 +25,7 @@ type session struct {
 	conn    *pgconn.PgConn
 	exact   bool
 	seen    []string // what reaches the client
+	raw     []string // what the server sent
 	notices []string // since the statement began
 	cursors map[string]lineage.Verdict
 	plans   map[string]*pg.Node
@@ -136,6 +137,7 @@ func (s *session) exec(sql string, v lineage.Verdict) {
 		for r.NextRow() {
 			for i, c := range r.Values() {
 				f := fields[i]
+				s.raw = append(s.raw, string(c))
 				_, pass := v.Mask(s.d.protected, i, f.TableOID, int16(f.TableAttributeNumber), s.exact)
 				if pass {
 					s.seen = append(s.seen, string(c))
@@ -176,6 +178,7 @@ func (s *session) copy(sql string, v lineage.Verdict) {
 			return
 		}
 		for i, f := range fields {
+			s.raw = append(s.raw, f)
 			if c := v.Copy.Columns[i]; c.Pass || c.Proven && !s.exact {
 				s.seen = append(s.seen, f)
 			} else {
