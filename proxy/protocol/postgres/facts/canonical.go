@@ -86,9 +86,6 @@ func stringKind(text string) string {
 	if text[0] == 'u' || text[0] == 'U' {
 		return "u&''"
 	}
-	if text[0] == 'n' || text[0] == 'N' {
-		return "n''"
-	}
 	return "''"
 }
 

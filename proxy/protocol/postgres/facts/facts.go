@@ -80,7 +80,8 @@ type Facts struct {
 	// Description is short: "DELETE on public.customers".
 	Description string `json:"-"`
 
-	literalMatters bool // some fact depends on the value of a literal
+	literalMatters bool   // some fact depends on the value of a literal
+	shape          string // of the text
 }
 
 // Setting is one parameter that a statement sets. Value is "" for RESET and
@@ -264,7 +265,8 @@ func (s *Statement) empty(r Resolver) *Facts {
 // policy input shows non-nil.
 func (s *Statement) finish(f *Facts) {
 	f.Canonical = canonical(s.Text, s.tokens)
-	f.Fingerprint = fingerprint(s.Shape())
+	f.shape = s.shape
+	f.Fingerprint = fingerprint(s.shape)
 	for _, list := range []*[]string{&f.Operations, &f.Reads, &f.Writes, &f.Columns, &f.Filters, &f.Functions} {
 		if *list == nil {
 			*list = []string{}

@@ -14,7 +14,7 @@ type tokenKind uint8
 const (
 	tokIdent  tokenKind = iota // unquoted word: identifier or keyword
 	tokQuoted                  // "…" or U&"…"
-	tokString                  // '…', E'…', N'…', U&'…', $$…$$
+	tokString                  // '…', E'…', U&'…', $$…$$
 	tokBits                    // B'…', X'…'
 	tokNumber
 	tokParam // $1
@@ -126,8 +126,6 @@ func (l *lexer) next() tokenKind {
 		return l.quoted(l.pos, '"', false, tokQuoted)
 	case (c == 'e' || c == 'E') && n == '\'':
 		return l.quoted(l.pos+1, '\'', true, tokString)
-	case (c == 'n' || c == 'N') && n == '\'':
-		return l.quoted(l.pos+1, '\'', false, tokString)
 	case (c == 'b' || c == 'B' || c == 'x' || c == 'X') && n == '\'':
 		return l.quoted(l.pos+1, '\'', false, tokBits)
 	case (c == 'u' || c == 'U') && n == '&' && l.at(l.pos+2) == '\'':
@@ -184,24 +182,16 @@ func (l *lexer) quoted(i int, quote byte, escapes bool, kind tokenKind) tokenKin
 	}
 }
 
-// continuation is the offset of the quote that continues a string ending at i, or -1.
+// continuation is the offset of the quote that continues a string ending at i,
+// or -1. PostgreSQL allows comments between the parts; libpg_query does not,
+// and refuses such a text.
 func continuation(s string, i int) int {
 	line := false
-	for i < len(s) {
+	for ; i < len(s); i++ {
 		switch c := s[i]; {
+		case c == '\n' || c == '\r':
+			line = true
 		case isSpace(c):
-			line = line || c == '\n' || c == '\r'
-			i++
-		case c == '-' && i+1 < len(s) && s[i+1] == '-' && line:
-			for i < len(s) && s[i] != '\n' && s[i] != '\r' {
-				i++
-			}
-			line = false
-			if i < len(s) {
-				line = true
-			} else {
-				return -1
-			}
 		case c == '\'' && line:
 			return i
 		default:

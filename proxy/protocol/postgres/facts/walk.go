@@ -135,16 +135,15 @@ func (w *walker) onlyReads() bool {
 func (w *walker) findLiterals() {
 	w.starts = map[int]int{}
 	for _, t := range w.s.tokens {
-		word := tokKindLiteral(t, w.s.Text)
-		if word {
+		if isLiteral(t, w.s.Text) {
 			w.starts[t.start] = len(w.literals)
 			w.literals = append(w.literals, Literal{Start: t.start, End: t.end})
 		}
 	}
 }
 
-// tokKindLiteral: booleans are literals too, since a protected column may be one.
-func tokKindLiteral(t token, s string) bool {
+// isLiteral: booleans are literals too, since a protected column may be one.
+func isLiteral(t token, s string) bool {
 	switch t.kind {
 	case tokString, tokBits, tokNumber:
 		return true
