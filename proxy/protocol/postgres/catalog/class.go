@@ -44,6 +44,13 @@ func (f *Function) fixedClass() (c Class, ok bool) {
 	return Opaque, true
 }
 
+// Trusted says whether the function is the system's or a known extension's:
+// it does what its name says and nothing to the session.
+func (f *Function) Trusted() bool {
+	c, ok := f.fixedClass()
+	return ok && c == Pure
+}
+
 var word = regexp.MustCompile(`[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*`)
 
 // Words that make SQL or PL/pgSQL dynamic, or that hide a text from this scan.

@@ -41,6 +41,24 @@ func Load(ctx context.Context, q Querier) (*Snapshot, error) {
 	return s, nil
 }
 
+// LoadInside is Load on a connection that is inside a transaction, and sees
+// what that transaction has not committed: after a session's own DDL, its names
+// mean what this snapshot says until the transaction ends (masking.md 10). The
+// transaction's settings stay as they were.
+func LoadInside(ctx context.Context, q Querier) (*Snapshot, error) {
+	var s *Snapshot
+	const undo = "rollback to savepoint sluice_catalog; release savepoint sluice_catalog"
+	err := within(ctx, q, [3]string{"savepoint sluice_catalog", undo, undo}, func() (err error) {
+		l := &loader{ctx: ctx, q: q}
+		s, err = l.load()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("catalog: load within a transaction: %w", err)
+	}
+	return s, nil
+}
+
 // Hash digests the versions of all rows that a Snapshot is made of. It costs
 // the server about 10 ms, and is the same until a definition changes.
 func Hash(ctx context.Context, q Querier) (string, error) {
@@ -67,7 +85,13 @@ func hash(ctx context.Context, q Querier) (string, error) {
 }
 
 func inTransaction(ctx context.Context, q Querier, do func() error) error {
-	if _, err := q.Query(ctx, "begin isolation level repeatable read read only"); err != nil {
+	return within(ctx, q, [3]string{"begin isolation level repeatable read read only", "commit", "rollback"}, do)
+}
+
+// within runs do between two statements, with nothing but the system's names
+// in sight; the third statement follows an error.
+func within(ctx context.Context, q Querier, frame [3]string, do func() error) error {
+	if _, err := q.Query(ctx, frame[0]); err != nil {
 		return err
 	}
 	_, err := q.Query(ctx, "set local search_path = pg_catalog, pg_temp")
@@ -75,10 +99,10 @@ func inTransaction(ctx context.Context, q Querier, do func() error) error {
 		err = do()
 	}
 	if err != nil {
-		_, _ = q.Query(ctx, "rollback") // the first error counts
+		_, _ = q.Query(ctx, frame[2]) // the first error counts
 		return err
 	}
-	_, err = q.Query(ctx, "commit")
+	_, err = q.Query(ctx, frame[1])
 	return err
 }
 

@@ -50,3 +50,44 @@ func TestHashChangesWithDefinitionsOnly(t *testing.T) {
 		same(sql, false)
 	}
 }
+
+func TestLoadInsideSeesTheTransaction(t *testing.T) {
+	q := database(t, "create table old (x int); create schema other")
+	run(t, q, "set search_path = other; begin; create table public.fresh (x int); alter table public.old rename to renamed")
+	s, err := catalog.LoadInside(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"fresh": true, "renamed": true, "old": false} {
+		if _, ok := s.Named("public", name); ok != want {
+			t.Errorf("%s is there: %v", name, ok)
+		}
+	}
+	rows, err := q.Query(t.Context(), "show search_path")
+	if err != nil || string(rows[0][0]) != "other" {
+		t.Errorf("the search_path is %s now (%v)", rows, err)
+	}
+	run(t, q, "rollback")
+	if _, ok := load(t, q).Named("public", "fresh"); ok {
+		t.Error("the transaction did not end")
+	}
+	if _, err := catalog.LoadInside(t.Context(), q); err == nil {
+		t.Error("LoadInside outside of a transaction succeeds")
+	}
+	if _, err := q.Query(t.Context(), "select 1"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLoadSaysWhatIsWrong(t *testing.T) {
+	q := database(t, "select 1")
+	run(t, q, "begin")
+	run(t, q, "savepoint s")
+	if _, err := q.Query(t.Context(), "select 1/0"); err == nil {
+		t.Fatal("no error")
+	}
+	if _, err := catalog.LoadInside(t.Context(), q); err == nil {
+		t.Error("loads in an aborted transaction")
+	}
+	run(t, q, "rollback")
+}

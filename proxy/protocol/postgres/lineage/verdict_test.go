@@ -208,3 +208,41 @@ func TestCopyPlan(t *testing.T) {
 		t.Errorf("a COPY of nothing protected: %+v", v)
 	}
 }
+
+// All statements of a message are judged before any runs.
+func TestTextWhoseNamesChange(t *testing.T) {
+	s := snapshot(t, template)
+	p, _ := s.Protected(protectedColumns, nil)
+	view := s.Session(catalog.SearchPath{Schemas: []string{"shadow", "public"}})
+	for _, c := range []struct {
+		sql     string
+		refused bool
+	}{
+		{"set search_path = public; select upper(email) from customers", true},
+		{"select set_config('search_path', 'public', false); select upper(email) from customers", true},
+		{"select polite('x'); select upper(email) from customers", true},
+		{"alter table shadow.customers rename to x; select upper(email) from customers", true},
+		{"drop table shadow.customers; select upper(email) from customers", true},
+		{"create temp table x (y int); select y from x", true},
+		{"reset all; select upper(email) from customers", true},
+		{"discard all; select upper(email) from customers", true},
+		{"rollback; select upper(email) from customers", true},
+		{"begin; select upper(email) from customers; commit", false},
+		{"set statement_timeout = 5; select upper(email) from customers; rollback", false},
+		{"select upper(email) from customers; set search_path = public", false},
+		{"select 1; select 2; insert into public.sink(t) values ('x')", false},
+	} {
+		tree, err := pgquery.Parse(c.sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stmts []*pg.Node
+		for _, r := range tree.Stmts {
+			stmts = append(stmts, r.Stmt)
+		}
+		v := lineage.Combine(lineage.StrictText(stmts, view, p))
+		if (v.Refuse != "") != c.refused {
+			t.Errorf("%s: %q", c.sql, v.Refuse)
+		}
+	}
+}
