@@ -13,11 +13,12 @@ type Access struct {
 	Operators []string // see holds and sessions; kill and reload
 }
 
-// Auditor is whether the principal may read recordings.
-func (a Access) Auditor(p *identity.Principal) bool { return p.In(a.Auditors) }
+// Auditor is whether the principal may read recordings: every proven hop must be one, so that an agent does not get the
+// right from its human.
+func (a Access) Auditor(p *identity.Principal) bool { return p.InEvery(a.Auditors) }
 
-// Operator is whether the principal may kill and reload.
-func (a Access) Operator(p *identity.Principal) bool { return p.In(a.Operators) }
+// Operator is whether the principal may kill and reload; likewise.
+func (a Access) Operator(p *identity.Principal) bool { return p.InEvery(a.Operators) }
 
 // SeesHold is whether the principal may see a hold: its approvers, auditors, operators, and those who stand in the
 // requester's proven chain.

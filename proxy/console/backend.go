@@ -25,7 +25,7 @@ type Backend interface {
 	// Kill ends a session at once: nothing more of it is forwarded.
 	Kill(ctx context.Context, id string, by *identity.Principal, reason string) error
 	// Replay reads a session's recording, verified against the log while it is read. An error ends the sequence:
-	// what came before it is good.
+	// what came before it is good. ErrOpenEnd is no fault: there is no more yet.
 	Replay(ctx context.Context, id string, by *identity.Principal) (iter.Seq2[Frame, error], error)
 
 	Status(ctx context.Context) (Status, error)
@@ -47,6 +47,10 @@ var (
 	ErrInvalid     = errors.New("invalid")     // a broken configuration, a missing reason
 	ErrUnavailable = errors.New("unavailable") // the log, the state or the identity provider is gone
 )
+
+// ErrOpenEnd ends the replay of a recording that has no end in the log: its session goes on, or the gateway was stopped
+// during it.
+var ErrOpenEnd = errors.New("the recording has no end: the session goes on, or the gateway was stopped during it")
 
 // Filter selects holds. The zero value selects all, up to the backend's own limit.
 type Filter struct {

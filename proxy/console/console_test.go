@@ -228,6 +228,8 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"ops-1", "/sessions", 200, "End this session"},
 		{"ops-1", "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX", 403, "for auditors"},
 		{"audit-1", "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX", 200, `<span class="null">NULL</span>`},
+		{"audit-1", "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX", 200, "The session goes on"},
+		{"audit-1", "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX", 200, `\x00000002`},
 		{"audit-1", "/sessions/01JDEVB0M3C2F6Y6H0K9D4S8TA", 200, "digest is not the one in the log"},
 		{"audit-1", "/sessions/none", 404, "no recording"},
 		{"audit-1", "/t/HX4K-2Q", 200, "none of the groups that may decide"},

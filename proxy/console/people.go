@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -74,6 +75,7 @@ type recordingBody struct {
 	Blocks  []block
 	From    int    // the number of this page's first frame
 	Next    int    // of the next page's, 0: this is the last
+	Open    bool   // there is no more yet
 	Broken  string // why the recording cannot be trusted from here on
 }
 
@@ -120,6 +122,10 @@ func (c *Console) recording(w http.ResponseWriter, r *http.Request, v *visit) er
 	}
 	n, size := 0, 0
 	for f, err := range frames {
+		if errors.Is(err, ErrOpenEnd) {
+			body.Open = true
+			break
+		}
 		if err != nil {
 			body.Broken = sentence(err)
 			break
@@ -158,7 +164,7 @@ func (b *recordingBody) add(f Frame) int {
 	case "row":
 		row := make([]cell, len(f.Cells))
 		for i, s := range f.Cells {
-			row[i] = cell{s, i < len(f.Nulls) && f.Nulls[i]}
+			row[i] = cell{CellText(s), i < len(f.Nulls) && f.Nulls[i]}
 		}
 		last.Rows = append(last.Rows, row)
 	default:

@@ -106,6 +106,14 @@ func absolute(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05 MST")
 }
 
+// CellText is a value of a row as one reads it: bytes that are no text become PostgreSQL's \x form.
+func CellText(s string) string {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }) {
+		return s
+	}
+	return fmt.Sprintf(`\x%x`, s)
+}
+
 // Relative is how far a time is from now: "in 9 min", "3 h ago".
 func Relative(t, now time.Time) string {
 	if t.IsZero() {

@@ -181,6 +181,9 @@ func (b *backend) Replay(ctx context.Context, id string, by *identity.Principal)
 	return func(yield func(console.Frame, error) bool) {
 		var start time.Time
 		for e, err := range b.g.records.Replay(id) {
+			if errors.Is(err, recording.ErrOpen) {
+				err = console.ErrOpenEnd
+			}
 			if err != nil {
 				yield(console.Frame{}, err)
 				return
@@ -289,4 +292,6 @@ func (b *backend) record(ctx context.Context, event string, by *identity.Princip
 	return nil
 }
 
-func (b *backend) Subscribe(ctx context.Context) <-chan console.Change { return b.g.changes.subscribe(ctx) }
+func (b *backend) Subscribe(ctx context.Context) <-chan console.Change {
+	return b.g.changes.subscribe(ctx)
+}

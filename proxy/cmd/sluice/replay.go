@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -23,6 +24,10 @@ func (a *app) sessionsReplay() *cobra.Command {
 				return err
 			}
 			for f, err := range frames {
+				if errors.Is(err, console.ErrOpenEnd) {
+					fmt.Fprintln(a.errs, err)
+					return nil
+				}
 				if err != nil {
 					return err
 				}
@@ -49,7 +54,7 @@ func frameText(f console.Frame) string {
 	case "columns", "row":
 		cells := make([]string, len(f.Cells))
 		for i, c := range f.Cells {
-			cells[i] = cellText(c)
+			cells[i] = cellText(console.CellText(c))
 			if i < len(f.Nulls) && f.Nulls[i] {
 				cells[i] = "NULL"
 			}

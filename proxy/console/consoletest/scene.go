@@ -84,11 +84,11 @@ func Scene(g *Gateway, issuer string) {
 	ended.ID, ended.Held, ended.Ended, ended.Reason = "01JDEVB0M3C2F6Y6H0K9D4S8TA", "", now.Add(-3*time.Minute), "the client closed it"
 	g.PutSession(ended, errors.New("chunk 2: its digest is not the one in the log (record 4711)"),
 		console.Frame{Kind: "statement", Text: "SELECT 1"}, console.Frame{Offset: 2 * time.Millisecond, Kind: "complete", Text: "SELECT 1"})
-	g.PutSession(open, nil,
+	g.PutSession(open, console.ErrOpenEnd,
 		console.Frame{Kind: "statement", Text: "SELECT id, name, email, card FROM customers WHERE email = ‹redacted:5f2c9a1e›\nORDER BY id LIMIT 3"},
 		console.Frame{Offset: 4 * time.Millisecond, Kind: "columns", Cells: []string{"id", "name", "email", "card"}},
 		console.Frame{Offset: 4 * time.Millisecond, Kind: "row", Cells: []string{"1", "Ada Lovelace", "a***@example.com", "***"}},
-		console.Frame{Offset: 4 * time.Millisecond, Kind: "row", Cells: []string{"2", "Grace Hopper", "g***@example.com", ""}, Nulls: []bool{false, false, false, true}},
+		console.Frame{Offset: 4 * time.Millisecond, Kind: "row", Cells: []string{"\x00\x00\x00\x02", "Grace Hopper", "g***@example.com", ""}, Nulls: []bool{false, false, false, true}},
 		console.Frame{Offset: 5 * time.Millisecond, Kind: "elided", Text: "1 row"},
 		console.Frame{Offset: 5 * time.Millisecond, Kind: "complete", Text: "SELECT 3"},
 		console.Frame{Offset: 41 * time.Second, Kind: "statement", Text: "DROP TABLE orders"},

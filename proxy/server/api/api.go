@@ -39,6 +39,7 @@ type ReplayLine struct {
 	Frame *console.Frame `json:"frame,omitempty"`
 	Error string         `json:"error,omitempty"`
 	End   bool           `json:"end,omitempty"`
+	Open  bool           `json:"open,omitempty"` // the recording itself has no end (yet); with End
 }
 
 // Kind is what a problem is about, stable for programs.

@@ -123,7 +123,7 @@ func TestAPI(t *testing.T) {
 	if _, err := ops.Replay(ctx, id); kind(err) != api.KindForbidden {
 		t.Errorf("replayed by an operator: %v", err)
 	}
-	for session, want := range map[string]string{id: "10 frames", "01JDEVB0M3C2F6Y6H0K9D4S8TA": "2 frames, chunk 2: its digest is not the one in the log (record 4711)"} {
+	for session, want := range map[string]string{id: "10 frames, " + console.ErrOpenEnd.Error(), "01JDEVB0M3C2F6Y6H0K9D4S8TA": "2 frames, chunk 2: its digest is not the one in the log (record 4711)"} {
 		frames, err := audit.Replay(ctx, session)
 		if err != nil {
 			t.Fatal(err)

@@ -123,7 +123,7 @@ func (c *Client) Reload(ctx context.Context) (console.Status, error) {
 	return ask[console.Status](ctx, c, http.MethodPost, "reload", nil)
 }
 
-// Replay reads a recording; an error ends the sequence.
+// Replay reads a recording; an error ends the sequence, and console.ErrOpenEnd says that there is no more yet.
 func (c *Client) Replay(ctx context.Context, id string) (iter.Seq2[console.Frame, error], error) {
 	resp, err := c.open(ctx, http.MethodGet, "sessions/"+url.PathEscape(id)+"/replay", nil) //nolint:bodyclose // the sequence closes it
 	if err != nil {
@@ -138,6 +138,9 @@ func (c *Client) Replay(ctx context.Context, id string) (iter.Seq2[console.Frame
 				return
 			case line.Error != "":
 				yield(console.Frame{}, errors.New(line.Error))
+				return
+			case line.Open:
+				yield(console.Frame{}, console.ErrOpenEnd)
 				return
 			case line.End:
 				return

@@ -276,6 +276,10 @@ func (h *handler) replay(w http.ResponseWriter, r *http.Request, by *identity.Pr
 	enc.SetEscapeHTML(false)
 	last := ReplayLine{End: true}
 	for f, err := range frames {
+		if errors.Is(err, console.ErrOpenEnd) {
+			last.Open = true
+			break
+		}
 		if err != nil {
 			last = ReplayLine{Error: err.Error()}
 			break
