@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -34,7 +33,7 @@ func Compile(ctx context.Context, cfg *config.Config, shared *Shared) (_ *Genera
 			g.Release()
 		}
 	}()
-	if err := g.identities(ctx); err != nil {
+	if err := g.identities(ctx, shared); err != nil {
 		return nil, err
 	}
 	modules, err := g.plugins(ctx, shared)
@@ -60,28 +59,18 @@ func Compile(ctx context.Context, cfg *config.Config, shared *Shared) (_ *Genera
 	return g, nil
 }
 
-func (g *Generation) identities(ctx context.Context) error {
+func (g *Generation) identities(ctx context.Context, shared *Shared) error {
 	for _, b := range g.Config.Identities {
-		o := oidc.Options{Issuer: b.Issuer, Audiences: b.Audiences, SubjectClaim: b.SubjectClaim, GroupsClaim: b.GroupsClaim,
-			DisplayClaim: b.DisplayClaim, KindClaim: b.KindClaim, ActorClaim: b.ActorClaim, Kinds: b.Kinds, Claims: b.Claims,
-			Skew: b.Skew, Lazy: true}
-		if !b.CAFile.IsZero() {
-			pool, err := pool(b.CAFile)
-			if err != nil {
-				return g.Config.Fail(b.Pos, err, fmt.Sprintf("identity %q", b.Name), err.Error())
-			}
-			o.Client = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}}}
-		}
-		p, err := oidc.New(ctx, o)
+		p, release, err := shared.Issuers.acquire(ctx, b, b.Audiences)
 		if err != nil {
 			return g.Config.Fail(b.Pos, err, fmt.Sprintf("identity %q", b.Name), err.Error())
 		}
-		g.Providers[b.Name] = p
+		g.Providers[b.Name], g.releases = p, append(g.releases, release)
 		if c := g.Config.Console; c != nil && c.Identity == b.Name {
-			o.Audiences = []string{c.ClientID}
-			if g.Login, err = oidc.New(ctx, o); err != nil {
+			if g.Login, release, err = shared.Issuers.acquire(ctx, b, []string{c.ClientID}); err != nil {
 				return g.Config.Fail(c.Pos, err, "console", err.Error())
 			}
+			g.releases = append(g.releases, release)
 		}
 	}
 	return nil
@@ -178,6 +167,9 @@ func (g *Generation) connection(c *config.Connection, shared *Shared, modules ma
 		if m.Can("trigger") {
 			gc.Triggers = append(gc.Triggers, m)
 		}
+	}
+	if c.Pool != nil {
+		return nil, cfg.Fail(c.Pool.Pos, nil, fmt.Sprintf("connection %q", c.Name), "pool is not available yet: leave the block out, each session has a connection of its own")
 	}
 	register, ok := protocols[c.Protocol]
 	if !ok {

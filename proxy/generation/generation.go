@@ -31,6 +31,7 @@ import (
 type Shared struct {
 	Plugins  *plugin.Runtime
 	Catalogs *postgres.Catalogs
+	Issuers  *Issuers
 	Logger   *slog.Logger
 }
 
@@ -49,6 +50,7 @@ type Generation struct {
 	id          string
 	connections map[string]*gate.Connection
 	modules     []*plugin.Module
+	releases    []func() // of the identity providers
 	refs        atomic.Int64
 	closed      chan struct{}
 	logger      *slog.Logger
@@ -77,8 +79,8 @@ func (g *Generation) Retain() bool {
 	}
 }
 
-// Release implements gate.Generation. The last one closes the plugins and the
-// identity providers.
+// Release implements gate.Generation. The last one closes the plugins, and
+// gives the identity providers back.
 func (g *Generation) Release() {
 	if g.refs.Add(-1) != 0 {
 		return
@@ -90,11 +92,8 @@ func (g *Generation) Release() {
 			g.logger.Warn("generation: a plugin did not close", "plugin", m.Name(), "error", err)
 		}
 	}
-	for _, p := range g.Providers {
-		p.Close()
-	}
-	if g.Login != nil {
-		g.Login.Close()
+	for _, release := range g.releases {
+		release()
 	}
 	close(g.closed)
 }

@@ -143,7 +143,7 @@ func (g *Gateway) open(ctx context.Context) error {
 			g.o.Logger.Warn("server: plugins did not close", "error", err)
 		}
 	})
-	g.manager = &generation.Manager{Shared: &generation.Shared{Plugins: g.plugins, Catalogs: g.catalogs, Logger: g.o.Logger},
+	g.manager = &generation.Manager{Shared: &generation.Shared{Plugins: g.plugins, Catalogs: g.catalogs, Issuers: &generation.Issuers{}, Logger: g.o.Logger},
 		Load: func() (*config.Config, error) { return config.Load(g.o.Config...) }, Changed: g.changed}
 	g.gate = gate.New(gate.Options{Name: g.name, Log: g.log, Recordings: g.records, Key: maskKey, Current: g.manager.Current,
 		TicketURL: g.ticketURL, RedactAll: g.redactAll, OnChange: func() { g.changes.tell(console.Change{Kind: console.ChangeHold}) },
@@ -434,4 +434,3 @@ func describe(addresses map[string]net.Addr) string {
 	}
 	return s
 }
-

@@ -40,7 +40,7 @@ func (a *app) checked(ctx context.Context) (*config.Config, *generation.Generati
 		catalogs.Close()
 		_ = plugins.Close(context.WithoutCancel(ctx))
 	}
-	gen, err := generation.Compile(ctx, cfg, &generation.Shared{Plugins: plugins, Catalogs: catalogs, Logger: a.logger(0)})
+	gen, err := generation.Compile(ctx, cfg, &generation.Shared{Plugins: plugins, Catalogs: catalogs, Issuers: &generation.Issuers{}, Logger: a.logger(0)})
 	if err != nil {
 		closeAll()
 		return cfg, nil, nil, err

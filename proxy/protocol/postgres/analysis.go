@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 
 	"sluice.dev/proxy/gate"
@@ -54,6 +55,11 @@ const (
 
 // touches says whether anything protected is in reach of the statement.
 func (a *analysis) touches() bool { return a != nil && a.verdict.Touches }
+
+// unknownName says whether the text uses a name that the catalog lacks.
+func (a *analysis) unknownName() bool {
+	return a.verdict.Unresolved || slices.ContainsFunc(a.own.Unsure, func(why string) bool { return strings.HasSuffix(why, " is not known") })
+}
 
 // scrubs says whether errors and notices may quote something protected.
 func (a *analysis) scrubs() bool { return a != nil && a.verdict.Scrub }

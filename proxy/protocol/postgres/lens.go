@@ -152,6 +152,15 @@ func (l *lens) analyse(m *machine, text string) (*analysis, error) {
 	if err := l.take(); err != nil {
 		return nil, err
 	}
+	a, err := l.work(m, text)
+	if err == nil && a.unknownName() && l.opts.Catalogs.again(l.live) {
+		a, err = l.work(m, text)
+	}
+	return a, err
+}
+
+// work analyses a text under what is known now.
+func (l *lens) work(m *machine, text string) (*analysis, error) {
 	snapshot := l.live.Snapshot()
 	protected, err := l.opts.protectedIn(l.database, snapshot)
 	if err != nil {

@@ -64,8 +64,32 @@ type Catalogs struct {
 	// is catalog.DefaultPoll.
 	Poll time.Duration
 
-	mu   sync.Mutex
-	live map[string]*catalog.Live
+	mu    sync.Mutex
+	live  map[string]*catalog.Live
+	asked map[*catalog.Live]time.Time
+}
+
+// reloadEvery is the least time between two loads that unknown names ask for,
+// whatever clients send.
+const reloadEvery = time.Second
+
+// again loads a catalog anew because a statement names what it does not have:
+// another client may have just made it. It reports whether that was done.
+func (c *Catalogs) again(l *catalog.Live) bool {
+	c.mu.Lock()
+	if c.asked == nil {
+		c.asked = make(map[*catalog.Live]time.Time)
+	}
+	if time.Since(c.asked[l]) < reloadEvery {
+		c.mu.Unlock()
+		return false
+	}
+	c.asked[l] = time.Now()
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_, err := l.Reload(ctx)
+	return err == nil
 }
 
 // Of is the catalog of a database behind an upstream.

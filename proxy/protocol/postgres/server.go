@@ -84,7 +84,7 @@ func (s *Server) refuse(conn net.Conn, err error) {
 	switch {
 	case errors.As(err, &fe):
 	case errors.As(err, &ue):
-		fe = &fatalError{code: ue.code, text: ue.Error()}
+		fe = &fatalError{code: ue.code, text: ue.text, hint: "Nothing is wrong with your own log-in. Tell the operator."}
 	case errors.As(err, &pe):
 		fe.text = pe.Error()
 	case errors.Is(err, gate.ErrStopped):
@@ -230,7 +230,7 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 	}
 	up, err := opts.Upstream.connect(ctx, database, settings)
 	if err != nil {
-		s.Gateway.Logger.Warn("postgres: the database cannot be entered", "connection", name, "error", err)
+		s.Gateway.Logger.Warn("postgres: the database cannot be entered", "connection", name, "address", opts.Upstream.Address, "error", err)
 		return err
 	}
 	defer up.Close()

@@ -35,8 +35,8 @@ type Upstream struct {
 	keys scramKeys
 }
 
-// upstreamError is a failure to reach or enter the database. Its text names
-// the connection's address and user, never a credential.
+// upstreamError is a failure to reach or enter the database. The client reads
+// code and text; where the database is and what it said is for the operator.
 type upstreamError struct {
 	code string // SQLSTATE for the client
 	text string
@@ -80,7 +80,7 @@ func (u *Upstream) connect(ctx context.Context, database string, settings []wire
 	defer cancel()
 	conn, err := u.dial(ctx)
 	if err != nil {
-		return nil, &upstreamError{code: "08006", text: "cannot reach the database at " + u.Address, err: err}
+		return nil, &upstreamError{code: "08006", text: "the database cannot be reached", err: err}
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	s := &server{conn: conn, in: bufio.NewReaderSize(conn, 4096), params: make(map[string]string)}
@@ -92,7 +92,7 @@ func (u *Upstream) connect(ctx context.Context, database string, settings []wire
 		conn.Close()
 		var ue *upstreamError
 		if !errors.As(err, &ue) {
-			err = &upstreamError{code: "08006", text: "log-in to the database at " + u.Address + " failed", err: err}
+			err = &upstreamError{code: "08006", text: "log-in to the database failed", err: err}
 		}
 		return nil, err
 	}
@@ -186,8 +186,8 @@ func (u *Upstream) refused(body []byte) error {
 	}
 	switch {
 	case strings.HasPrefix(m.Code, "28"):
-		return &upstreamError{code: "08006", text: "the database at " + u.Address + " refused the gateway's own credential",
-			err: errors.New(strings.ReplaceAll(m.Message, u.User, "‹user›"))}
+		return &upstreamError{code: "08006", text: "the database refused the gateway's own credential",
+			err: errors.New(m.Message)}
 	case m.Code == "53300" || m.Code == "3D000" || strings.HasPrefix(m.Code, "57P"):
 		return &upstreamError{code: m.Code, text: "the database says: " + m.Message}
 	}

@@ -360,7 +360,7 @@ func secret(ctx context.Context, n *narrator, s *stage, a *agent, _ bool) error 
 // search looks for a text in everything that the gateway wrote.
 func (s *stage) search(text string) (found []string, err error) {
 	err = filepath.WalkDir(s.dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Base(path) == "demo.env" {
+		if err != nil || !d.Type().IsRegular() || filepath.Base(path) == "demo.env" {
 			return err
 		}
 		b, err := os.ReadFile(path)
