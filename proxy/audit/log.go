@@ -71,6 +71,9 @@ func (o *Options) defaults() error {
 	if o.SegmentSize < minSegment || o.SegmentSize > maxSegment || o.SegmentSize%block != 0 {
 		return fmt.Errorf("audit: segments of %d bytes: use a multiple of %d from %d to %d", o.SegmentSize, block, minSegment, maxSegment)
 	}
+	if o.CheckpointEvery < time.Millisecond || o.Ballast < 0 || o.MaxQueue < 1 || o.MaxQueueBytes < 1 {
+		return fmt.Errorf("audit: a checkpoint every %v, a ballast of %d bytes, a queue of %d records and %d bytes: the least are 1ms, 0, 1 and 1", o.CheckpointEvery, o.Ballast, o.MaxQueue, o.MaxQueueBytes)
+	}
 	if o.Files == nil {
 		o.Files = OS()
 	}

@@ -107,3 +107,23 @@ func TestSecondOpenerIsRefused(t *testing.T) {
 		t.Fatalf("the refusal does not say why: %v", err)
 	}
 }
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"no origin":        func(o *Options) { o.Origin = "" },
+		"tiny segments":    func(o *Options) { o.SegmentSize = minSegment - block },
+		"huge segments":    func(o *Options) { o.SegmentSize = maxSegment + block },
+		"odd segments":     func(o *Options) { o.SegmentSize = minSegment + 1 },
+		"time runs back":   func(o *Options) { o.CheckpointEvery = -time.Second },
+		"negative queue":   func(o *Options) { o.MaxQueue = -1 },
+		"negative ballast": func(o *Options) { o.Ballast = -1 },
+		"half a key":       func(o *Options) { o.Key = make([]byte, 16) },
+	} {
+		o := testOptions()
+		change(&o)
+		if l, err := Open(t.TempDir(), o); err == nil {
+			l.Close()
+			t.Errorf("%s: the log was opened", name)
+		}
+	}
+}
