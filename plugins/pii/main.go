@@ -63,15 +63,17 @@ func configure(s sluice.Value) error {
 }
 
 func mask(b *sluice.Batch, out *sluice.Edits) error {
+	list := found
 	for i := range b.Cells() {
 		value, _ := b.Cell(i)
 		if len(value) < shortest {
 			continue
 		}
-		found = scanner.find(value, found[:0])
-		for _, f := range found {
+		list = scanner.find(value, list[:0])
+		for _, f := range list {
 			out.Add(i, f.from, f.to, f.kind)
 		}
 	}
+	found = list
 	return nil
 }

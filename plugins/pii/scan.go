@@ -24,6 +24,7 @@ const (
 	isLocal // may stand in the local part of an e-mail address
 	isHost  // may stand in a domain
 	isSep   // may stand between groups of digits
+	mayOpen // before digits: they may be part of something
 )
 
 var class = func() (t [256]uint8) {
@@ -41,6 +42,11 @@ var class = func() (t [256]uint8) {
 	}
 	for _, c := range []byte("!#$%&'*+-./=?^_`{|}~") {
 		t[c] |= isLocal
+	}
+	for c := range t {
+		if t[c]&(isUpper|isLower) != 0 || c == '+' || c == '(' {
+			t[c] |= mayOpen
+		}
 	}
 	t['-'] |= isHost
 	t['.'] |= isHost
@@ -76,6 +82,13 @@ func (d *detectors) find(v []byte, out []finding) []finding {
 				continue
 			}
 			i += bits.TrailingZeros64(hits) >> 3
+		} else if n >= 8 {
+			// The last bytes, out of a word that begins before them.
+			hits := candidates(*(*uint64)(unsafe.Pointer(&v[n-8]))) >> (8 * uint(i+8-n))
+			if hits == 0 {
+				return out
+			}
+			i += bits.TrailingZeros64(hits) >> 3
 		}
 		if v[i] == '@' {
 			if d.email {
@@ -93,8 +106,20 @@ func (d *detectors) find(v []byte, out []finding) []finding {
 			continue
 		}
 		end := i + 1
+		if i+8 <= n {
+			x := *(*uint64)(unsafe.Pointer(&v[i])) ^ ('0' * ones)
+			end = i + bits.TrailingZeros64(((x&^uint64(highs))+(0x80-10)*ones|x)&highs)>>3 // others than digits
+		}
 		for end < n && v[end]-'0' <= 9 {
 			end++
+		}
+		if size := end - i; size != 3 && size < 8 && v[i] != '0' && (size > 1 || v[i] != '1') && (end+3 >= n || v[end+2]-'0' > 9 || v[end+3]-'0' > 9) && (i == 0 || class[v[i-1]]&mayOpen == 0) {
+			i = end // most digits: no trunk, no group behind them, nothing in front
+			continue
+		}
+		if v[i] == '0' && end-i < 8 && i > 1 && (v[i-1] == '-' || v[i-1] == '.' || v[i-1] == ':') && v[i-2]-'0' <= 9 {
+			i = end // within a date, a time, a fraction
+			continue
 		}
 		if from, to, kind := d.number(v, i, end); to > 0 && (len(out) == 0 || out[len(out)-1].to <= from) {
 			out = append(out, finding{from, to, kind})
@@ -145,7 +170,7 @@ func (d *detectors) number(v []byte, i, end int) (from, to, kind int) {
 	case before == '+' || before == '(':
 	case v[i] != '0' && size != 3 && (size != 1 || v[i] != '1'):
 		return 0, 0, 0
-	case end == len(v) || size < 10 && class[v[end]]&isSep == 0:
+	case size < 8 && (end == len(v) || class[v[end]]&isSep == 0):
 		return 0, 0, 0
 	case class[before]&(isUpper|isLower) != 0, i > 1 && class[before]&isSep != 0 && before != ' ' && class[v[i-2]]&isDigit != 0:
 		return 0, 0, 0 // within a word, a date, an address

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -426,5 +427,38 @@ func TestCompiledOnDisk(t *testing.T) {
 	}
 	if i, err := os.Stat(dir); err != nil || !i.IsDir() {
 		t.Fatal(err)
+	}
+}
+
+// Reloads leave nothing behind: no instance, no compiled code, no memory.
+func TestReloads(t *testing.T) {
+	r := newRuntime(t, Options{CacheDir: t.TempDir()})
+	wasm := masker("", constI64(0)).bytes()
+	once := func() {
+		m := load(t, r, Spec{Wasm: wasm, Limits: Limits{Instances: 2}})
+		maskOf(t, m, cells("x"))
+		if err := m.Close(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	for range 50 {
+		once()
+	}
+	before := heap()
+	for range 1000 {
+		once()
+	}
+	if after := heap(); after > before+1<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", before, after)
+	}
+	if len(r.modules) != 0 {
+		t.Errorf("%d modules are left", len(r.modules))
 	}
 }

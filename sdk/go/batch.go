@@ -10,16 +10,6 @@ const (
 	editSize    = 24
 )
 
-func u32(b []byte, at int) uint32 {
-	_ = b[at+3]
-	return uint32(b[at]) | uint32(b[at+1])<<8 | uint32(b[at+2])<<16 | uint32(b[at+3])<<24
-}
-
-func putU32(b []byte, at int, v uint32) {
-	_ = b[at+3]
-	b[at], b[at+1], b[at+2], b[at+3] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
-}
-
 // Batch is cells to look at. It reads the gateway's bytes where they lie.
 type Batch struct {
 	b       []byte

@@ -202,6 +202,9 @@ func FuzzRewrite(f *testing.F) {
 		if err == nil {
 			defer out.Close(ctx)
 		}
+		if perr != nil && strings.Contains(perr.Error(), "custom section") {
+			return // metering leaves custom sections out
+		}
 		if (perr == nil) != (err == nil) {
 			t.Fatalf("as it was: %v\nmetered: %v", perr, err)
 		}
