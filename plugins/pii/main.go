@@ -16,6 +16,9 @@ const (
 	iban
 )
 
+// version is set by the linker for another build than the release.
+var version = "1.0.0"
+
 var kinds = []string{"email", "phone", "card", "iban"}
 
 //go:embed vectors.txt
@@ -41,7 +44,7 @@ var (
 func init() {
 	sluice.Register(sluice.Plugin{
 		Manifest: sluice.Manifest{
-			Name: "pii", Version: "1.0.0",
+			Name: "pii", Version: version,
 			Description: "finds e-mail addresses, phone numbers, payment cards (Luhn) and IBANs (checksum)",
 			Kinds:       kinds, Reach: 512, Settings: settings, Vectors: vectors,
 		},

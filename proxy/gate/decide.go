@@ -288,7 +288,7 @@ func (s *Session) admit(c *Command, v *Verdict, j *judged) {
 	}
 	r := s.commandRecord("cmd.intent", c, v, j)
 	r.Decision.Verdict = "allow"
-	seq, err := s.gw.Log.Append(r)
+	seq, err := s.records.Append(s.gw.Log, r)
 	if err != nil {
 		if v.ticket != nil {
 			s.finishTicket(v.ticket, "unknown")
@@ -317,7 +317,7 @@ func (s *Session) refuse(c *Command, v *Verdict, j *judged, refusal *Refusal) {
 	r.Decision.Hint = d.Hint
 	r.Decision.Ticket = d.Ticket
 	r.Result.Outcome = "denied"
-	seq, err := s.gw.Log.Append(r)
+	seq, err := s.records.Append(s.gw.Log, r)
 	v.done()
 	if err != nil {
 		v.Refusal = LogStopped()

@@ -81,8 +81,8 @@ type Options struct {
 	OnChange func()
 	// OnSession is called when a session began or ended; it must not block.
 	OnSession func(id string)
-	Metrics  *Metrics
-	Logger      *slog.Logger
+	Metrics   *Metrics
+	Logger    *slog.Logger
 }
 
 // Gateway is the running whole: what all sessions share.

@@ -52,7 +52,7 @@ func (s *Session) hold(c *Command, v *Verdict, j *judged) {
 	h.Notice = w.Hold().Notice(s.gw.TicketURL(h.Ticket))
 	r := s.commandRecord("cmd.hold", c, v, j)
 	r.Decision.Verdict, r.Decision.Ticket = "hold", h.Ticket
-	seq, err := s.gw.Log.Append(r)
+	seq, err := s.records.Append(s.gw.Log, r)
 	if err != nil {
 		w.Leave()
 		v.done()
@@ -195,9 +195,9 @@ func (s *Session) Finish(c *Command, v *Verdict, o Outcome) Seq {
 	var seq Seq
 	var err error
 	if v.Durable {
-		seq, err = s.gw.Log.Append(r)
+		seq, err = s.records.Append(s.gw.Log, r)
 	} else {
-		_, err = s.gw.Log.Grouped(r)
+		_, err = s.records.Grouped(s.gw.Log, r)
 	}
 	if err != nil {
 		s.end(EndStopped, "the audit log has stopped")

@@ -10,9 +10,9 @@ import (
 	"sluice.dev/proxy/identity"
 )
 
-// record begins a record of the session; each takes the next number of it.
+// record begins a record of the session; it is numbered when it is appended.
 func (s *Session) record(event string) *audit.Record {
-	return &audit.Record{Event: event, Time: time.Now(), Session: s.ID, SessionSeq: s.seq.Add(1),
+	return &audit.Record{Event: event, Time: time.Now(), Session: s.ID,
 		Principal: auditPrincipal(s.Principal),
 		Client:    audit.Client{Address: s.Client.Address, Application: s.Client.Application, User: s.Client.User}}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"sluice.dev/proxy/approval"
+	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/identity"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/recording"
@@ -46,7 +47,7 @@ type Session struct {
 	gw         *Gateway
 	connection string
 	protocol   string
-	seq        atomic.Uint64
+	records    audit.SessionCounter
 	generation string
 	ends       time.Time
 	commands   atomic.Uint64
@@ -104,7 +105,7 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 	r := s.record("session.open")
 	r.Connection = s.target(c, "", "")
 	r.Config.Generation = c.Generation.ID()
-	seq, err := g.Log.Append(r)
+	seq, err := s.records.Append(g.Log, r)
 	if err == nil {
 		err = g.Log.Wait(ctx, seq)
 	}
@@ -134,7 +135,7 @@ func (s *Session) Close(reason string) {
 	}
 	r := s.record("session.close")
 	r.Detail = map[string]string{"reason": reason}
-	if _, err := s.gw.Log.Append(r); err != nil {
+	if _, err := s.records.Append(s.gw.Log, r); err != nil {
 		s.gw.Logger.Error("gate: the end of a session could not be recorded", "session", s.ID, "error", err)
 	}
 }
