@@ -28,6 +28,10 @@ const shot = async (page, name, path) => {
 const desk = { viewport: { width: 1200, height: 800 } };
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
 
+// The picture of the README.
+const picture = await person("dba-2", { viewport: { width: 1000, height: 680 }, deviceScaleFactor: 2, colorScheme: "light" });
+await picture.screenshot({ path: `${folder}/picture.png` });
+
 const dba = await person("dba-2", { ...desk, colorScheme: "light" });
 await shot(dba, "holds-light");
 await shot(dba, "ticket-light", "/t/HX4K-2Q");
