@@ -21,7 +21,9 @@ type Live struct {
 	poll    time.Duration
 	current atomic.Pointer[Snapshot]
 
-	loading sync.Mutex // one load at a time
+	loading sync.Mutex    // one load at a time
+	begun   atomic.Uint64 // loads begun
+	loaded  uint64        // the number of the last that succeeded; under loading
 	cancel  context.CancelFunc
 	done    chan struct{}
 
@@ -77,17 +79,21 @@ func (l *Live) OnChange(f func(*Snapshot)) {
 	l.changed = append(l.changed, f)
 }
 
-// Reload loads now. A call that was waiting while another loaded still loads
-// itself, since only a load begun after a change has surely seen it. On error
-// the old snapshot stays.
+// Reload answers a snapshot whose load began after the call, so that it has
+// seen what the caller did before. Calls that wait together share one load. On
+// error the old snapshot stays.
 func (l *Live) Reload(ctx context.Context) (*Snapshot, error) {
 	select {
 	case <-l.done:
 		return nil, errClosed
 	default:
 	}
+	before := l.begun.Load()
 	l.loading.Lock()
 	defer l.loading.Unlock()
+	if l.loaded > before {
+		return l.Snapshot(), nil
+	}
 	return l.load(ctx)
 }
 
@@ -107,6 +113,7 @@ func (l *Live) Ready(ctx context.Context) (*Snapshot, error) {
 func (l *Live) load(ctx context.Context) (*Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
+	number := l.begun.Add(1)
 	q, end, err := l.open(ctx)
 	if err != nil {
 		err = fmt.Errorf("catalog: connect: %w", err)
@@ -120,6 +127,7 @@ func (l *Live) load(ctx context.Context) (*Snapshot, error) {
 		return nil, err
 	}
 	l.publish(s)
+	l.loaded = number
 	return s, nil
 }
 

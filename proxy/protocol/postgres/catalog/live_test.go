@@ -3,11 +3,13 @@ package catalog_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sync/errgroup"
 
 	"sluice.dev/proxy/protocol/postgres/catalog"
 )
@@ -90,4 +92,40 @@ func TestLiveReloads(t *testing.T) {
 	if _, err := l.Reload(t.Context()); err == nil {
 		t.Error("Reload after Close succeeds")
 	}
+}
+
+// Many sessions that reload at once each get a snapshot that has seen what they
+// did, and do not load once each.
+func TestLiveReloadsTogether(t *testing.T) {
+	q := database(t, "select 1")
+	open, _ := opener(t, q)
+	var opened atomic.Int64
+	l := catalog.Follow(func(ctx context.Context) (catalog.Querier, func(), error) {
+		opened.Add(1)
+		return open(ctx)
+	}, -1)
+	defer l.Close()
+	const sessions = 16
+	var group errgroup.Group
+	for i := range sessions {
+		mine := simple{connect(t, q.db).conn, q.db}
+		group.Go(func() error {
+			name := fmt.Sprintf("mine_%d", i)
+			if _, err := mine.Query(t.Context(), "create table "+name+" (x int)"); err != nil {
+				return err
+			}
+			s, err := l.Reload(t.Context())
+			if err != nil {
+				return err
+			}
+			if _, ok := s.Named("public", name); !ok {
+				return fmt.Errorf("%s is not in the snapshot", name)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	t.Logf("%d loads for %d sessions", opened.Load(), sessions)
 }

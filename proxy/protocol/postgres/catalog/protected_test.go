@@ -174,3 +174,12 @@ func TestEmpty(t *testing.T) {
 		t.Error("no set is not an empty set")
 	}
 }
+
+func TestCopiers(t *testing.T) {
+	s := load(t, database(t, closureSchema+`
+create function audit() returns trigger language plpgsql as 'begin return new; end';
+create trigger audit after update on people for each row execute function audit();
+create trigger audit after update on plain for each row execute function audit();
+create trigger quiet before update on people for each row execute function suppress_redundant_updates_trigger();`))
+	same(t, "copiers", protect(t, s, nil, "public.people.mail").Copiers(), "public.people: public.audit")
+}

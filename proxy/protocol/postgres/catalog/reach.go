@@ -200,3 +200,21 @@ func (w *walk) cascade(k foreignKey, op Op) {
 		w.write(k.from, Update)
 	}
 }
+
+// Copiers lists "schema.table: schema.function" of the triggers of users on
+// protected relations. Such a function gets whole rows, and where it puts them
+// no statement shows: what it writes must be declared (masking.md 5).
+func (p *Protected) Copiers() (out []string) {
+	for _, r := range p.snapshot.relations {
+		if !p.relations[r.OID] {
+			continue
+		}
+		for _, t := range r.triggers {
+			if f := p.snapshot.functions[t.function]; f != nil && !f.builtin {
+				out = append(out, r.ID()+": "+f.ID())
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

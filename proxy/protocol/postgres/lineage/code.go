@@ -27,7 +27,9 @@ func (a *analysis) call(x *pg.FuncCall, sc *scope, u use) (t taint) {
 		t |= a.condition(x.AggFilter, sc)
 	}
 	if x.Over != nil {
-		t |= a.expr(x.Over, sc, inOrder)
+		over := a.expr(x.Over, sc, inOrder)
+		a.ordered(over, inOrder)
+		t |= over
 	}
 	schema, name, ok := qualified(x.Funcname)
 	if !ok {

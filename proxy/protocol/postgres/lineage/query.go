@@ -72,7 +72,7 @@ func (a *analysis) simple(s *pg.SelectStmt, sc *scope) (cols []column, open bool
 	a.keys(s.GroupClause, cols, sc, inGroup, false)
 	a.filter(s.HavingClause, sc)
 	for _, w := range s.WindowClause {
-		a.node(w, sc, inOrder)
+		a.ordered(a.node(w, sc, inOrder), inOrder)
 	}
 	if len(s.DistinctClause) > 0 {
 		if inner(s.DistinctClause[0]) == nil { // DISTINCT, without ON
@@ -85,21 +85,28 @@ func (a *analysis) simple(s *pg.SelectStmt, sc *scope) (cols []column, open bool
 	return cols, open
 }
 
+// ordered refuses what an opaque function computes as a key: the order of the
+// rows, or which of them are equal, would tell.
+func (a *analysis) ordered(t taint, u use) {
+	if t&murky == 0 {
+		return
+	}
+	if u == inOrder {
+		a.v.Facts.OrdersByProtected = true
+	} else {
+		a.v.Facts.GroupsByProtected = true
+	}
+	a.refuse(otherHint, "the result of an opaque function is %s", useText[u])
+}
+
 // distinct: which rows are equal shows in their number.
 func (a *analysis) distinct(cols []column, u use) {
-	murk, other := false, false
 	for _, c := range cols {
-		switch {
-		case c.guard:
+		if c.guard {
 			a.misused(c, u)
-		case c.murky:
-			murk = true
-		case !c.constant:
-			other = true
+		} else if c.murky {
+			a.ordered(murky, u)
 		}
-	}
-	if murk && other {
-		a.refuse(otherHint, "the result of an opaque function is compared with other data %s", useText[u])
 	}
 }
 
@@ -188,9 +195,7 @@ func (a *analysis) key(n *pg.Node, out []column, sc *scope, u use, aliasFirst bo
 	default:
 		t = a.root(n, sc, u)
 	}
-	if t&murky != 0 && t&refers != 0 {
-		a.refuse(otherHint, "the result of an opaque function together with other data is %s", useText[u])
-	}
+	a.ordered(t, u)
 }
 
 // has says whether the level itself has a column by that name.

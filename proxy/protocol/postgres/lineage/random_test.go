@@ -87,7 +87,7 @@ func (g *generator) text(sc []visible, depth int) string {
 	case 5:
 		return "coalesce(" + g.text(sc, depth-1) + ", 'z')"
 	case 6:
-		return fmt.Sprintf("leak(%d)", 1+g.r.IntN(5))
+		return "leak((" + g.number(sc, depth-1) + ")::int)"
 	case 7:
 		return "(select min(" + g.text(sc, depth-1) + ") from nums where n < 3)"
 	}

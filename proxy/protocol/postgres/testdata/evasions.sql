@@ -352,6 +352,22 @@ select n from nums except select ascii(leak(1));
 select g from generate_series(1, ascii(leak(1))) g;
 --- opaque decoder limit: refuse
 select n from nums limit ascii(leak(1));
+--- opaque sort key: refuse
+select id, name from customers order by leak(id);
+--- opaque sort key by position: refuse
+select leak(id), id from customers order by 1;
+--- opaque group key: refuse
+select count(*) from nums group by leak(n);
+--- opaque distinct: refuse
+select distinct leak(n % 3) from nums;
+--- opaque union: refuse
+select leak(1) union select leak(2);
+--- opaque window key: refuse
+select id, rank() over (order by leak(id)) from customers;
+--- opaque named window: refuse
+select id, rank() over w from customers window w as (partition by leak(id));
+--- opaque in a view's row: run
+select c.id, v.renamed from customers c join vv v on true where c.id = 1 limit 2;
 --- opaque dynamic: run
 select leak_dynamic('select email from customers limit 1');
 --- opaque through view name: run
