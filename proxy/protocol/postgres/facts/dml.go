@@ -65,6 +65,7 @@ func (w *walker) writeTo(rel *Relation, kind string, inherit bool) {
 		// the relations, its definition knows.
 		w.writes.add(rel.Underlying...)
 		w.reads.add(rel.Underlying...)
+		w.columns.add(rel.UnderlyingColumns...)
 		if len(rel.Underlying) != 1 {
 			w.unsure("writing through view " + id)
 		}
