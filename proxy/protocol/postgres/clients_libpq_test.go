@@ -31,7 +31,7 @@ type libpq struct {
 func (l libpq) both(t *testing.T, stdin, name string, args ...string) (through, direct [2]string) {
 	t.Helper()
 	program := filepath.Join(l.g.DB.BinDir, name)
-	out, errs, err := try(t, []string{"PGPASSWORD=" + servertest.Password}, stdin, program, append(args, passwordless(direct(l.g)))...)
+	out, errs, err := try(t, []string{"PGPASSWORD=" + servertest.Password}, stdin, program, append(args, passwordless(databaseDSN(l.g)))...)
 	if err != nil {
 		t.Fatalf("%s %v direct: %v\n%s", name, args, err, errs)
 	}
@@ -117,14 +117,13 @@ func TestPgDump(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "dump")
 		run(t, []string{"PGPASSWORD=" + l.token}, filepath.Join(g.DB.BinDir, "pg_dump"), "--format=directory", "--jobs=2", "--file="+dir, passwordless(g.DSN(l.token)))
 		through, _ := run(t, nil, filepath.Join(g.DB.BinDir, "pg_restore"), "-f", "-", dir)
-		direct, _ := run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(g.DB.BinDir, "pg_dump"), "--format=custom", "--file="+dir+".custom", passwordless(direct(g)))
-		_ = direct
+		run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(g.DB.BinDir, "pg_dump"), "--format=custom", "--file="+dir+".custom", passwordless(databaseDSN(g)))
 		want, _ := run(t, nil, filepath.Join(g.DB.BinDir, "pg_restore"), "-f", "-", dir+".custom")
 		same(t, through, masked(want))
 	})
 	t.Run("restore", func(t *testing.T) {
 		// A dump goes back in through the gateway, into tables that are dropped first.
-		dump, _ := run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(g.DB.BinDir, "pg_dump"), "--clean", "--table=parts*", passwordless(direct(g)))
+		dump, _ := run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(g.DB.BinDir, "pg_dump"), "--clean", "--table=parts*", passwordless(databaseDSN(g)))
 		before := g.Direct("SELECT count(*), sum(p), md5(string_agg(parts::text, ',' ORDER BY id)) FROM parts")
 		_, errs, err := try(t, []string{"PGPASSWORD=" + l.token}, dump, filepath.Join(g.DB.BinDir, "psql"), "-Xq", "-v", "ON_ERROR_STOP=1", passwordless(g.DSN(l.token)))
 		if err != nil {

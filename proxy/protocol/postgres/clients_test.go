@@ -57,9 +57,9 @@ func longToken(g *servertest.Gateway, group string) string {
 		"act": map[string]any{"sub": "agent-7", "kind": "agent"}})
 }
 
-// direct is the connection string of the database itself, as the role that the
+// databaseDSN is the connection string of the database itself, as the role that the
 // gateway uses.
-func direct(g *servertest.Gateway) string {
+func databaseDSN(g *servertest.Gateway) string {
 	return g.DB.DSN("orders", "crew_app", servertest.Password)
 }
 
@@ -140,12 +140,12 @@ func TestPythonDrivers(t *testing.T) {
 	for _, d := range drivers {
 		script := filepath.Join("testdata", "clients", d.script)
 		t.Run(d.name, func(t *testing.T) {
-			want, _ := run(t, []string{"DSN=" + direct(g), "DRIVER=" + d.driver}, py, script, "same")
+			want, _ := run(t, []string{"DSN=" + databaseDSN(g), "DRIVER=" + d.driver}, py, script, "same")
 			got, _ := run(t, []string{"DSN=" + g.DSN(token), "DRIVER=" + d.driver}, py, script, "same")
 			same(t, got, want)
 		})
 		t.Run(d.name+"-masked", func(t *testing.T) {
-			want, _ := run(t, []string{"DSN=" + direct(g), "DRIVER=" + d.driver}, py, script, "masked")
+			want, _ := run(t, []string{"DSN=" + databaseDSN(g), "DRIVER=" + d.driver}, py, script, "masked")
 			got, _ := run(t, []string{"DSN=" + g.DSN(token), "DRIVER=" + d.driver}, py, script, "masked")
 			same(t, got, masked(want))
 			if !strings.Contains(want, "ada.brandt@") {
