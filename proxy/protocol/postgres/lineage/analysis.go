@@ -12,7 +12,8 @@ type analysis struct {
 	view  *catalog.View
 	p     *catalog.Protected
 	v     Verdict
-	depth int
+	depth int // of nesting now
+	steps int // nodes visited, some of them twice
 	ddl   bool // column names belong to what is being defined: they do not resolve
 	reads map[uint32]catalog.Reach
 	hard  bool // touches more than columns of the system's own relations
@@ -23,6 +24,7 @@ type analysis struct {
 // itself allows 1664 columns in a target list.
 const (
 	maxDepth   = 1500
+	maxSteps   = 500_000
 	maxColumns = 1664
 )
 
@@ -31,6 +33,25 @@ const (
 	nameHint  = "Use names that exist, qualified by schema where in doubt."
 	otherHint = "Rewrite the query without it, or tell your human."
 )
+
+// enter begins a node, and leave ends it. Where enter says no, the statement is
+// refused and the node not looked at.
+func (a *analysis) enter() bool {
+	a.depth++
+	a.steps++
+	if a.depth <= maxDepth && a.steps <= maxSteps {
+		return true
+	}
+	if a.steps > maxSteps {
+		a.refuse(otherHint, "the statement is too large")
+	} else {
+		a.refuse(otherHint, "the statement is nested more than %d deep", maxDepth)
+	}
+	a.unknown()
+	return false
+}
+
+func (a *analysis) leave() { a.depth-- }
 
 func (a *analysis) refuse(hint, format string, args ...any) {
 	if a.v.Refuse == "" {

@@ -59,9 +59,6 @@ func (a *analysis) call(x *pg.FuncCall, sc *scope, u use) (t taint) {
 	if changes {
 		t |= effect
 	}
-	if args&murky != 0 && changes {
-		a.refuse(otherHint, "%s would get the result of an opaque function, and changes state", name)
-	}
 	if args&murky != 0 && set && !options {
 		a.refuse(otherHint, "the number of rows of %s depends on an opaque function", name)
 	}

@@ -28,13 +28,13 @@ func (a *analysis) nodes(list []*pg.Node, sc *scope, u use) (t taint) {
 // expr walks an expression in which no protected column may be, and says what
 // it contains. What is not known by name is walked field by field.
 func (a *analysis) expr(m proto.Message, sc *scope, u use) (t taint) {
-	a.depth++
-	defer func() { a.depth-- }()
-	if a.depth > maxDepth {
-		a.refuse(otherHint, "the statement is nested more than %d deep", maxDepth)
+	defer a.leave()
+	if !a.enter() {
 		return murky
 	}
 	switch x := m.(type) {
+	case *pg.A_Const, *pg.ParamRef:
+		return 0
 	case *pg.ColumnRef:
 		return a.columnRef(x, sc, u)
 	case *pg.A_Indirection:
@@ -189,10 +189,9 @@ func (a *analysis) filter(n *pg.Node, sc *scope) {
 }
 
 func (a *analysis) condition(n *pg.Node, sc *scope) (t taint) {
-	a.depth++
-	defer func() { a.depth-- }()
-	if a.depth > maxDepth {
-		return a.node(n, sc, inFilter) // which refuses
+	defer a.leave()
+	if !a.enter() {
+		return murky
 	}
 	if b := n.GetBoolExpr(); b != nil {
 		for _, arg := range b.Args {

@@ -23,10 +23,8 @@ func (a *analysis) fromList(list []*pg.Node, sc *scope) {
 
 // from is one entry: the columns that * means by it, in order.
 func (a *analysis) from(n *pg.Node, sc *scope) (cols []column, open bool) {
-	a.depth++
-	defer func() { a.depth-- }()
-	if a.depth > maxDepth {
-		a.refuse(otherHint, "the statement is nested more than %d deep", maxDepth)
+	defer a.leave()
+	if !a.enter() {
 		return nil, true
 	}
 	switch x := n.GetNode().(type) {

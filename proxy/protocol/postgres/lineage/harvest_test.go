@@ -23,9 +23,9 @@ var backslash = []string{
 	`\dl`, `\dAp+`,
 }
 
-// TestClients lets psql and pg_dump work on the database directly, takes the
+// TestClients lets psql, pg_dump and pgbench work on the database directly, takes the
 // statements that they sent from the server's log, and judges each: none may
-// be refused, and none of psql's may have a masked column.
+// be refused, and none but pg_dump's may have a masked column.
 func TestClients(t *testing.T) {
 	d := newDatabase(t)
 	if err := super(t.Context(), "postgres", "alter role app set log_statement = 'all'"); err != nil {
@@ -53,10 +53,12 @@ func TestClients(t *testing.T) {
 	}
 	psql := harvest(script...)
 	dump := harvest("pg_dump", "--exclude-table=far", "--exclude-table=noted", dsn)
-	if len(psql) < len(backslash) || len(dump) < 50 {
-		t.Fatalf("only %d statements of psql and %d of pg_dump were logged", len(psql), len(dump))
+	bench := append(harvest("pgbench", "-i", "-I", "dtgvpf", "-q", dsn), harvest("pgbench", "-t", "2", dsn)...)
+	d.reload() // its tables are there now
+	if len(psql) < len(backslash) || len(dump) < 50 || len(bench) < 15 {
+		t.Fatalf("only %d statements of psql, %d of pg_dump and %d of pgbench were logged", len(psql), len(dump), len(bench))
 	}
-	t.Logf("%d statements of psql, %d of pg_dump", len(psql), len(dump))
+	t.Logf("%d statements of psql, %d of pg_dump, %d of pgbench", len(psql), len(dump), len(bench))
 	judge := func(sql string) lineage.Verdict {
 		tree, err := pgquery.Parse(sql)
 		if err != nil {
@@ -72,7 +74,7 @@ func TestClients(t *testing.T) {
 		}
 		return lineage.Combine(vs)
 	}
-	for _, sql := range psql {
+	for _, sql := range append(psql, bench...) {
 		if v := judge(sql); v.Touches {
 			t.Errorf("something is masked (%v): %s", v.Proven, sql)
 		}

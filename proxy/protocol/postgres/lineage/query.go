@@ -8,10 +8,8 @@ import (
 // query analyses anything that puts out rows; up is what it sees from outside.
 // open says that it puts out more columns than are listed.
 func (a *analysis) query(m proto.Message, up *scope) (cols []column, open bool) {
-	a.depth++
-	defer func() { a.depth-- }()
-	if a.depth > maxDepth {
-		a.refuse(otherHint, "the statement is nested more than %d deep", maxDepth)
+	defer a.leave()
+	if !a.enter() {
 		return nil, true
 	}
 	switch x := m.(type) {
