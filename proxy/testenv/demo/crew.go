@@ -58,7 +58,7 @@ func (s *stage) restock(ctx context.Context) error {
 	return s.sql(ctx, sql)
 }
 
-func playDriver(ctx context.Context, n *narrator, s *stage, d crewDriver) (err error) {
+func playDriver(ctx context.Context, n *narrator, s *stage, d crewDriver) error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return err
@@ -103,7 +103,8 @@ func playDriver(ctx context.Context, n *narrator, s *stage, d crewDriver) (err e
 	if err := w.follow(ctx, p); err != nil {
 		return err
 	}
-	return w.sum(ctx, p, out.tries())
+	w.sum(ctx, p, out.tries())
+	return nil
 }
 
 // crewEnv is all of the crew's environment. What its code reads are the last
@@ -153,6 +154,13 @@ func (p *crewProcess) start(ctx context.Context, script string) error {
 	p.ended = make(chan error, 1)
 	go func() { p.ended <- p.cmd.Wait() }() // ends with the process; follow waits for it
 	return nil
+}
+
+// stop ends the process and waits for that. It returns the reason.
+func (p *crewProcess) stop(reason error) error {
+	_ = p.cmd.Process.Kill() // it may have ended
+	_ = <-p.ended // killed, most likely
+	return reason
 }
 
 // wrote is the end of what the process wrote to stdout or stderr.

@@ -32,6 +32,10 @@ var crewSQL = [crewReport]string{
 // approval (CONTRACT 5).
 const notYet = "is not decided yet"
 
+// crewTries is how often the DELETE is sent before the crew reports that
+// nobody decided. CrewAI itself ends a task at the max_iter of crew.py.
+const crewTries = 18
+
 // crewProgress sorts the tool's answers by step: what each step was answered
 // in the end, which step is next, and how often it was tried before.
 func crewProgress(answers []string) (got [crewReport]string, next, tried int) {
@@ -53,7 +57,7 @@ func crewProgress(answers []string) (got [crewReport]string, next, tried int) {
 // again when the gateway asks for that, and reports what it was shown.
 func crewScript(answers []string) model.Turn {
 	got, next, tried := crewProgress(answers)
-	if next == crewReport {
+	if next == crewReport || tried == crewTries {
 		return model.Turn{Text: crewText(got)}
 	}
 	sql := crewSQL[next]
@@ -66,6 +70,9 @@ func crewScript(answers []string) model.Turn {
 
 // crewText is the report. All it knows is what the tool's answers said.
 func crewText(got [crewReport]string) string {
+	if got[crewCheck] == "" {
+		got[crewCheck] = "I did not look again."
+	}
 	return fmt.Sprintf(`# What I did in the shop's database
 
 I read the customers: %s

@@ -23,8 +23,8 @@ type crewWatch struct {
 	customers  *result
 
 	exchanges []model.Exchange
-	waiting   bool   // the tool is on the DELETE
-	ticket    string // of the hold
+	waiting   bool      // the tool is on the DELETE
+	held      *crewHold // what it waits for, once seen
 	report    string
 }
 
@@ -42,26 +42,22 @@ print("%s, CrewAI %s, SQLAlchemy %s, %s %s" % (e.driver, m.version("crewai"), sq
 }
 
 // follow goes along until the crew has ended.
-func (w *crewWatch) follow(ctx context.Context, p *crewProcess) error {
+func (w *crewWatch) follow(ctx context.Context, p *crewProcess) (err error) {
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case e := <-w.model.Exchanges():
-			if err := w.exchange(ctx, e); err != nil {
-				_ = p.cmd.Process.Kill()
-				<-p.ended
-				return err
-			}
+			w.exchange(ctx, e)
 		case <-tick.C:
-			if w.waiting && w.ticket == "" {
-				w.hold(ctx)
+			if w.waiting && w.held == nil {
+				if w.held, err = w.hold(ctx); err != nil {
+					return p.stop(err)
+				}
 			}
 		case err := <-p.ended: // with ctx too: its end ends the process
 			for len(w.model.Exchanges()) > 0 {
-				if err := w.exchange(ctx, <-w.model.Exchanges()); err != nil {
-					return err
-				}
+				w.exchange(ctx, <-w.model.Exchanges())
 			}
 			if ctx.Err() != nil {
 				return fmt.Errorf("the crew did not come to an end: %w; it last wrote:\n%s", ctx.Err(), lastLines(p.wrote("stderr"), 20))
@@ -76,7 +72,7 @@ func (w *crewWatch) follow(ctx context.Context, p *crewProcess) error {
 }
 
 // exchange looks at what the model was just shown, and tells what it said.
-func (w *crewWatch) exchange(ctx context.Context, e model.Exchange) error {
+func (w *crewWatch) exchange(ctx context.Context, e model.Exchange) {
 	first := len(w.exchanges) == 0
 	w.exchanges = append(w.exchanges, e)
 	if first {
@@ -84,9 +80,7 @@ func (w *crewWatch) exchange(ctx context.Context, e model.Exchange) error {
 	}
 	if len(e.Answers) > 0 {
 		w.n.answer(refusal(e.Answers[len(e.Answers)-1]))
-		if err := w.answered(ctx, e); err != nil {
-			return err
-		}
+		w.answered(ctx, e)
 	}
 	w.waiting = false
 	for _, c := range e.Turn.Calls {
@@ -97,14 +91,13 @@ func (w *crewWatch) exchange(ctx context.Context, e model.Exchange) error {
 	if w.report = e.Turn.Text; w.report != "" {
 		w.n.typed("model", "(its report)")
 	}
-	return nil
 }
 
 // answered sees to what the tool's last answer promises.
-func (w *crewWatch) answered(ctx context.Context, e model.Exchange) error {
+func (w *crewWatch) answered(ctx context.Context, e model.Exchange) {
 	got, next, tried := crewProgress(e.Answers)
 	if tried > 0 {
-		return nil
+		return
 	}
 	a := got[next-1]
 	switch next - 1 {
@@ -120,19 +113,15 @@ func (w *crewWatch) answered(ctx context.Context, e model.Exchange) error {
 	case crewLook:
 		w.n.see(strings.Count(a, "office chair") == 2, "the model sees an order that was entered twice")
 	case crewDelete:
-		w.n.see(a == "Query "+lastSQL(e, 1)+" executed successfully", "the model is told that its DELETE was done")
+		w.n.see(a == "Query "+lastSQL(e.Answers)+" executed successfully", "the model is told that its DELETE was done")
 	case crewCheck:
 		w.n.see(strings.Count(a, "office chair") == 1, "the model sees that the duplicate is gone")
 	}
-	return nil
 }
 
-// lastSQL is the statement of the last tool call that the request shows.
-func lastSQL(e model.Exchange, back int) string {
-	turn := crewScript(e.Answers[:len(e.Answers)-back])
-	if len(turn.Calls) == 0 {
-		return ""
-	}
+// lastSQL is the statement that the last of the answers is to.
+func lastSQL(answers []string) string {
+	turn := crewScript(answers[:len(answers)-1])
 	return fmt.Sprint(turn.Calls[0].Arguments["sql_query"])
 }
 
@@ -147,50 +136,40 @@ type crewHold struct {
 	Outcome     string `json:"outcome"`
 }
 
-// hold looks for the DELETE among the pending holds and sees to its approval.
-func (w *crewWatch) hold(ctx context.Context) {
+// hold looks for the DELETE among the pending holds and sees to its approval;
+// nil if it is not there yet.
+func (w *crewWatch) hold(ctx context.Context) (*crewHold, error) {
 	out, code := w.s.sluice(ctx, w.s.approver, "holds", "list", "-o", "json")
 	var list struct {
 		Holds []crewHold `json:"holds"`
 	}
 	if code != 0 || json.Unmarshal([]byte(out), &list) != nil {
-		w.n.see(false, "sluice holds list answers the approver: code %d: %s", code, out)
-		w.ticket = "none" // once is enough
-		return
+		return nil, fmt.Errorf("sluice holds list: code %d: %s", code, out)
 	}
 	i := slices.IndexFunc(list.Holds, func(h crewHold) bool { return h.Connection == "orders" && strings.Contains(h.Command, "DELETE") })
 	if i < 0 {
-		return
+		return nil, nil
 	}
-	h := list.Holds[i]
-	w.ticket = h.Ticket
+	h := &list.Holds[i]
 	w.n.see(h.Waiters == 1 && w.s.count(ctx, "SELECT count(*) FROM orders") == "5" && len(w.model.Exchanges()) == 0,
 		"the DELETE waits for an approver, and nothing is deleted: ticket %s, %s", h.Ticket, h.Description)
 	if !w.unattended {
 		w.n.say("Click: %s/t/%s  (log in as Dana) – or type in another terminal:\n  source %s/demo.env\n  SLUICE_TOKEN=$TOKEN_APPROVER bin/sluice approve %s",
 			w.s.webURL, h.Ticket, w.s.dir, h.Ticket)
-		return
+		return h, nil
 	}
 	w.n.typed("dba-2", "sluice approve "+h.Ticket)
 	out, code = w.s.sluice(ctx, w.s.approver, "approve", h.Ticket, "--reason", "duplicate of 102, checked")
 	w.n.answer(out)
 	w.n.see(code == 0, "approved by dba-2")
+	return h, nil
 }
 
 // sum looks at everything once more when the crew has gone.
-func (w *crewWatch) sum(ctx context.Context, p *crewProcess, tries int) error {
-	out, code := w.s.sluice(ctx, w.s.approver, "holds", "show", w.ticket, "-o", "json")
-	var h crewHold
-	if err := json.Unmarshal([]byte(out), &h); err != nil || code != 0 {
-		w.n.see(false, "sluice holds show %s: code %d: %s", w.ticket, code, out)
-	} else {
-		w.n.see(h.State == "done" && h.Outcome == "committed", "the ticket is used up: %s, %s", h.State, h.Outcome)
-	}
-	rows, err := w.s.direct(ctx, "SELECT string_agg(id::text, ' ' ORDER BY id) AS ids FROM orders")
-	if err != nil {
-		return err
-	}
-	w.n.see(rows.cell(0, "ids") == "101 102 104 105", "order 103 is gone, and nothing else: %s", rows.cell(0, "ids"))
+func (w *crewWatch) sum(ctx context.Context, p *crewProcess, tries int) {
+	w.used(ctx)
+	ids := w.s.count(ctx, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM orders")
+	w.n.see(ids == "101 102 104 105", "order 103 is gone, and nothing else: %s", ids)
 	log := w.s.pg.Log()[w.log:]
 	changes := regexp.MustCompile(`(?m)^.*orders.* LOG: +(?:statement|execute [^:]*): (.*)$`).FindAllStringSubmatch(log, -1)
 	var seen []string
@@ -205,11 +184,24 @@ func (w *crewWatch) sum(ctx context.Context, p *crewProcess, tries int) error {
 	} else {
 		w.n.see(len(w.exchanges) > crewReport, "in %d requests to the model and all that the crew printed there is no clear e-mail address, phone or card number", len(w.exchanges))
 	}
-	printed := strings.TrimSpace(p.wrote("stdout"))
-	w.n.see(w.report != "" && strings.HasSuffix(printed, w.report), "the crew ends with its report, made of what its model saw")
+	w.n.see(w.report != "" && strings.Contains(p.wrote("stdout"), w.report), "the crew ends with its report, made of what its model saw")
 	w.n.answer(w.report)
 	w.n.see(tries == 0, "nothing of it wanted out to the internet")
-	return nil
+}
+
+// used makes sure that the approval was for one run.
+func (w *crewWatch) used(ctx context.Context) {
+	if w.held == nil {
+		w.n.see(false, "the DELETE was held")
+		return
+	}
+	out, code := w.s.sluice(ctx, w.s.approver, "holds", "show", w.held.Ticket, "-o", "json")
+	var h crewHold
+	if err := json.Unmarshal([]byte(out), &h); err != nil || code != 0 {
+		w.n.see(false, "sluice holds show %s: code %d: %s", w.held.Ticket, code, out)
+		return
+	}
+	w.n.see(h.State == "done" && h.Outcome == "committed", "the ticket is used up: %s, %s", h.State, h.Outcome)
 }
 
 // leaks are the protected values that a request to the model, its answer, or
