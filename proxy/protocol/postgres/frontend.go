@@ -287,7 +287,10 @@ func (m *machine) bind(body, msg []byte) error {
 		m.portals[b.Portal] = po
 		e.po = po
 	} else {
-		delete(m.portals, b.Portal)
+		// Forwarding it would run whatever SQL's PREPARE, or code on the server,
+		// has put under the name: what was never analysed is never executed.
+		m.unknownName('B', "26000", fmt.Sprintf("prepared statement %q was not prepared by a Parse message", b.Statement))
+		return nil
 	}
 	m.push(e)
 	m.unsynced = true
@@ -338,10 +341,8 @@ func (m *machine) execute(x wire.Execute, msg []byte) {
 		po = m.cursorPortal(x.Portal)
 	}
 	if po == nil {
-		// The server does not know the portal either, and says so.
-		m.push(&entry{kind: 'E', run: &running{done: true}})
-		m.unsynced = true
-		m.forward(msg)
+		// The server may know it all the same: a function can have opened it.
+		m.unknownName('E', "34000", fmt.Sprintf("portal %q was not opened by a Bind message", x.Portal))
 		return
 	}
 	seq, r := m.refresh(po.st)
@@ -452,6 +453,16 @@ func (m *machine) refuse(kind byte, r *gate.Refusal, after gate.Seq) {
 		m.ended = true
 		return
 	}
+	m.fail(kind, local, after)
+}
+
+// unknownName answers a message that names what the session has not made.
+func (m *machine) unknownName(kind byte, code, text string) {
+	m.fail(kind, appendError(nil, "ERROR", code, text, "", "", 0), 0)
+}
+
+// fail answers a message with an error that is ready, in place of the server.
+func (m *machine) fail(kind byte, local []byte, after gate.Seq) {
 	simple := kind == 'Q' || kind == 'F'
 	poison := m.dirty && !m.inTransaction()
 	m.push(&entry{kind: 'L', local: local, ready: simple && !m.unsynced, after: after})

@@ -1,0 +1,71 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"sluice.dev/proxy/server/servertest"
+)
+
+// SQL's PREPARE and DECLARE share their names with the messages Parse and
+// Bind. A message that names what only SQL, or code on the server, has made
+// runs nothing that was not decided.
+func TestMessagesDoNotReachWhatSQLMade(t *testing.T) {
+	g := servertest.Start(t, servertest.Options{})
+	ctx := context.Background()
+	g.Direct(`CREATE FUNCTION opens() RETURNS refcursor LANGUAGE plpgsql SECURITY DEFINER AS $$ DECLARE c refcursor := 'opened'; BEGIN OPEN c FOR SELECT email FROM customers; RETURN c; END $$`)
+	conn := connect(t, g.DSN(g.Agent()), pgx.QueryExecModeSimpleProtocol)
+	c := conn.PgConn()
+	for _, sql := range []string{"PREPARE p AS SELECT email FROM customers", "PREPARE d AS DELETE FROM orders"} {
+		if _, err := c.Exec(ctx, sql).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"p", "d", "nobody"} {
+		r := c.ExecPrepared(ctx, name, nil, nil, nil).Read()
+		var pe *pgconn.PgError
+		if !errors.As(r.Err, &pe) || pe.Code != "26000" || len(r.Rows) > 0 {
+			t.Errorf("Bind of %q: %v, rows %q", name, r.Err, r.Rows)
+		}
+	}
+	if _, err := c.Exec(ctx, "BEGIN; SELECT opens()").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	hijacked, err := c.Hijack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := hijacked.Frontend
+	f.SendExecute(&pgproto3.Execute{Portal: "opened"})
+	f.SendSync(&pgproto3.Sync{})
+	if err := f.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	code := ""
+	for {
+		m, err := f.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch m := m.(type) {
+		case *pgproto3.ErrorResponse:
+			code = m.Code
+		case *pgproto3.DataRow:
+			t.Errorf("Execute of a function's cursor: %q", m.Values)
+		case *pgproto3.ReadyForQuery:
+			if code != "34000" {
+				t.Errorf("Execute of a function's cursor: code %q", code)
+			}
+			hijacked.Conn.Close()
+			if n := g.Direct("SELECT count(*) FROM orders"); n != "20" {
+				t.Errorf("%s orders left", n)
+			}
+			return
+		}
+	}
+}
