@@ -3,10 +3,8 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 GO       ?= go
 FUZZTIME ?= 30s
-CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sluice
 DEPS     := proxy/testenv/deps.sh
 PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin_wasm.go plugins/*/main.go))))
-LINT     := $(CACHE)/bin/golangci-lint
 SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.html' -o -name '*.json' -o -name '*.css' -o -name '*.js' 2>/dev/null | grep -v node_modules) go.mod go.sum
 
 .PHONY: help build plugins assets demo demo-check demo-crewai test test-all check bench fuzz fmt lint clean deps
@@ -46,7 +44,7 @@ demo-crewai: build ## a real crew with a real database; CHECK=1: unattended
 test: build ## all tests, on real servers, with what they need installed first
 	@bash $(DEPS) postgres python browser corpus
 	$(GO) test -timeout 20m ./...
-	GOOS=linux $(GO) run ./proxy/cmd/sluice policy test policies
+	bin/sluice policy test policies
 
 test-all: test ## the same with the race detector, which needs cgo
 	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
@@ -58,7 +56,7 @@ lint: ## format, vet and lint
 	@test -z "$$(gofmt -l proxy plugins sdk policies)" || { gofmt -l proxy plugins sdk policies; echo "not formatted: make fmt"; exit 1; }
 	$(GO) vet ./...
 	@bash $(DEPS) lint
-	$(LINT) run ./...
+	$$($(GO) env GOPATH)/bin/golangci-lint run ./...
 
 fmt: ## format Go and HCL
 	gofmt -w proxy plugins sdk policies

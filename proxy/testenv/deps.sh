@@ -2,7 +2,7 @@
 # Installs what the tests, the demo and the benchmarks need and Go modules cannot bring. Debian's packages go where
 # Debian puts them; everything else goes below $XDG_CACHE_HOME/sluice (~/.cache/sluice), never into the checkout.
 #
-#   deps.sh TARGET...   postgres pgbouncer python crewai browser lint all
+#   deps.sh TARGET...   postgres pgbouncer python crewai browser corpus lint all
 #   deps.sh where       prints where things are, as shell assignments
 #
 # What is there already is left alone, so a second run takes no time. One line is printed for each step; a step that
@@ -18,6 +18,7 @@ crewai_packages='crewai==1.15.17 crewai-tools[sqlalchemy,postgresql]==1.15.17'
 crewai_psycopg2="$crewai_packages sqlalchemy==2.0.58 psycopg2-binary==2.9.13"
 crewai_psycopg3="$crewai_packages sqlalchemy==2.1.9 psycopg[binary]==3.3.9"
 playwright=1.65.1
+pglast=8.8
 golangci=v2.15.0
 
 say() { echo "deps: $*"; }
@@ -122,6 +123,15 @@ get_browser() {
 	fi
 }
 
+# The SQL that PostgreSQL tests itself with, as the source distribution of a parser's binding carries it.
+get_corpus() {
+	[ -e "$cache/sdist/pglast-$pglast.tar.gz" ] && return
+	command -v python3 >/dev/null || debian 'installing Python' python3 python3-venv python3-pip
+	mkdir -p "$cache/sdist"
+	step "fetching pglast $pglast, for the SQL that it carries, into $cache/sdist" \
+		python3 -m pip download --quiet --no-deps --no-binary pglast --dest "$cache/sdist" "pglast==$pglast"
+}
+
 get_lint() {
 	command -v go >/dev/null || die 'lint: Go is not installed'
 	bin=$(go env GOPATH)/bin/golangci-lint
@@ -138,7 +148,7 @@ where() {
 }
 
 usage() {
-	echo 'usage: deps.sh postgres | pgbouncer | python | crewai | browser | lint | all | where' >&2
+	echo 'usage: deps.sh postgres | pgbouncer | python | crewai | browser | corpus | lint | all | where' >&2
 	exit 2
 }
 
@@ -146,7 +156,7 @@ usage() {
 mkdir -p "$cache"
 for target in "$@"; do
 	case $target in
-	postgres | pgbouncer | python | crewai | browser | lint | all | where) ;;
+	postgres | pgbouncer | python | crewai | browser | corpus | lint | all | where) ;;
 	*) usage ;;
 	esac
 done
@@ -166,7 +176,7 @@ install() {
 trap 'rm -f "$cache/apt-updated.$$"' EXIT
 for target in "$@"; do
 	if [ "$target" = all ]; then
-		for each in postgres pgbouncer python browser lint crewai; do install "$each"; done
+		for each in postgres pgbouncer python browser corpus lint crewai; do install "$each"; done
 	else
 		install "$target"
 	fi
