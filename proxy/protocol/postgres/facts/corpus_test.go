@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,12 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"sluice.dev/proxy/protocol/postgres/facts"
 )
-
-func asPg(err error, target **pgconn.PgError) bool { return errors.As(err, target) }
 
 // corpus reads PostgreSQL's regression SQL out of pglast's source distribution
 // (it carries libpg_query's tests), by file name.

@@ -71,7 +71,7 @@ func (w *walker) definition(m proto.Message) {
 	case *pg.CreateForeignTableStmt:
 		w.define("create", "CREATE FOREIGN TABLE")
 		w.createTable(v.GetBaseStmt())
-		w.secret(w.literalsIn(0, len(w.s.Text)))
+		w.secret(w.allLiterals())
 	case *pg.ViewStmt:
 		w.define("create", "CREATE VIEW")
 		w.planted(func() { w.query(inside(v.GetQuery()), nil) })
@@ -114,7 +114,7 @@ func (w *walker) definition(m proto.Message) {
 		}
 		w.define("create", verb)
 		w.named("function", names(v.GetFuncname()))
-		w.code(w.literalsIn(0, len(w.s.Text)))
+		w.code(w.allLiterals())
 	case *pg.CreateTrigStmt:
 		w.define("create", "CREATE TRIGGER "+v.GetTrigname()+" ON")
 		w.alters(v.GetRelation())

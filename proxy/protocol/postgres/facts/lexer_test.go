@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -150,7 +151,7 @@ func FuzzFacts(f *testing.F) {
 		}
 		stmt, err := Parse(text)
 		if err != nil {
-			if err == ErrParser {
+			if errors.Is(err, ErrParser) {
 				t.Fatal(err)
 			}
 			return

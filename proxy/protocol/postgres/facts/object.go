@@ -163,11 +163,12 @@ func (w *walker) grant(v *pg.GrantStmt) {
 		w.unsure("privileges on all objects of a schema, or by default")
 	}
 	for _, n := range v.GetObjects() {
-		if relationKinds[v.GetObjtype()] && v.GetTargtype() == pg.GrantTargetType_ACL_TARGET_OBJECT {
-			w.alters(n.GetRangeVar())
-		} else if v.GetTargtype() == pg.GrantTargetType_ACL_TARGET_ALL_IN_SCHEMA {
+		switch {
+		case v.GetTargtype() == pg.GrantTargetType_ACL_TARGET_ALL_IN_SCHEMA:
 			w.named("schema", nameOf(n))
-		} else {
+		case relationKinds[v.GetObjtype()] && v.GetTargtype() == pg.GrantTargetType_ACL_TARGET_OBJECT:
+			w.alters(n.GetRangeVar())
+		default:
 			w.named(strings.ToLower(objectName(v.GetObjtype())), nameOf(n))
 		}
 	}
@@ -277,7 +278,7 @@ func (w *walker) otherDefinition(m proto.Message) {
 		w.f.Flags.Drop = true
 	}
 	if p.secret {
-		w.secret(w.literalsIn(0, len(w.s.Text)))
+		w.secret(w.allLiterals())
 	}
 	w.f.ChangesPath = w.f.ChangesPath || p.kind == "role" || p.kind == "database" || p.kind == "owned"
 	switch v := m.(type) {

@@ -6,8 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
+	"testing"
 
 	"sluice.dev/proxy/protocol/postgres/facts"
 )
@@ -183,9 +182,9 @@ func compare(f *facts.Facts, t *truth) string {
 // SQL, all of them pure.
 var bySyntax = map[string]bool{"like_escape": true}
 
-func sqlState(err error) string {
-	if e := (*pgconn.PgError)(nil); asPg(err, &e) {
-		return e.Code
+func scan(t testing.TB, text []byte, n *int) {
+	t.Helper()
+	if _, err := fmt.Sscan(string(text), n); err != nil {
+		t.Fatal(err)
 	}
-	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -14,23 +15,24 @@ import (
 	"sluice.dev/proxy/testenv"
 )
 
-var server *testenv.PostgresServer
+// server starts with the first test that asks for it, and not for a fuzz worker.
+var (
+	started *testenv.PostgresServer
+	server  = sync.OnceValues(func() (*testenv.PostgresServer, error) {
+		var err error
+		started, err = testenv.StartPostgres(context.Background(), testenv.PostgresOptions{Version: "15"})
+		return started, err
+	})
+)
 
 func TestMain(m *testing.M) {
-	code := func() int {
-		var err error
-		server, err = testenv.StartPostgres(context.Background(), testenv.PostgresOptions{Version: "15"})
-		if err != nil {
+	code := m.Run()
+	if started != nil {
+		if err := started.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			return 1
+			code = 1
 		}
-		code := m.Run()
-		if err := server.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return code
-	}()
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -54,7 +56,11 @@ type session struct {
 func open(t testing.TB, db, options string) *session {
 	t.Helper()
 	s := &session{t: t}
-	config, err := pgconn.ParseConfig(server.SuperDSN(db))
+	pg, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := pgconn.ParseConfig(pg.SuperDSN(db))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (w *walker) statement(n *pg.Node) {
 	case *pg.DoStmt:
 		w.op("do")
 		w.verb, w.impure, w.f.Flags.Dynamic = "DO", true, true
-		w.code(w.literalsIn(0, len(w.s.Text)))
+		w.code(w.allLiterals())
 		w.mayChangeAll()
 		w.unsure("DO runs code given as text")
 	case *pg.CreateTableAsStmt:

@@ -220,12 +220,10 @@ func (w *walker) code(o origin) {
 	}
 }
 
-// literalsIn is every literal of the text within a statement's range.
-func (w *walker) literalsIn(start, end int) (o origin) {
-	for i, l := range w.literals {
-		if l.Start >= start && l.End <= end {
-			o.literals = append(o.literals, i)
-		}
+// allLiterals is every literal of the statement.
+func (w *walker) allLiterals() (o origin) {
+	for i := range w.literals {
+		o.literals = append(o.literals, i)
 	}
 	return o
 }
