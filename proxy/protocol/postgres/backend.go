@@ -13,6 +13,7 @@ func (m *machine) Server(b []byte) {
 	m.fromServer = append(m.fromServer, b...)
 	used := m.answers()
 	m.flushMasked()
+	defer m.resume()
 	switch {
 	case used == len(m.fromServer):
 		m.fromServer = m.fromServer[:0]
@@ -154,8 +155,11 @@ func (m *machine) answer(typ byte, msg []byte) error {
 		if want := map[byte]byte{'1': 'P', '2': 'B', '3': 'C'}[typ]; e.kind != want {
 			return unexpected(typ, e)
 		}
-		if typ == '1' && e.st != nil {
-			e.st.known = true
+		switch typ {
+		case '1':
+			m.parsed(e, true)
+		case '2':
+			m.bound(e, true)
 		}
 		pass()
 		m.pop()
@@ -322,24 +326,10 @@ func (m *machine) serverError(msg, body []byte) error {
 	if e == nil {
 		return nil
 	}
-	switch e.kind {
-	case 'Q', 'F':
+	if e.kind == 'Q' || e.kind == 'F' {
 		return nil // ReadyForQuery follows
-	case 'P':
-		if m.statements[e.st.name] == e.st {
-			delete(m.statements, e.st.name)
-			if e.old != nil && e.st.name != "" {
-				m.statements[e.st.name] = e.old
-			}
-		}
-	case 'B':
-		if e.po != nil && m.portals[e.po.name] == e.po {
-			delete(m.portals, e.po.name)
-		}
 	}
-	if run != nil {
-		m.finish(run, "error")
-	}
+	m.skipped(e, "error")
 	m.pop0()
 	return m.skipToSync(code)
 }
@@ -367,16 +357,7 @@ func (m *machine) pop0() {
 // client has its error.
 func (m *machine) skipToSync(string) error {
 	for len(m.queue) > 0 && m.queue[0].kind != 'S' {
-		e := m.queue[0]
-		if e.run != nil {
-			m.finish(e.run, "skipped")
-		}
-		if e.kind == 'P' && m.statements[e.st.name] == e.st {
-			delete(m.statements, e.st.name)
-			if e.old != nil && e.st.name != "" {
-				m.statements[e.st.name] = e.old
-			}
-		}
+		m.skipped(m.queue[0], "skipped")
 		m.pop0()
 	}
 	if len(m.queue) == 0 {
@@ -409,9 +390,7 @@ func (m *machine) serverReady(status byte) error {
 			m.settle()
 			continue
 		}
-		if e.run != nil {
-			m.finish(e.run, skipped)
-		}
+		m.skipped(e, skipped)
 		m.pop0()
 	}
 	e := m.head()
@@ -425,10 +404,9 @@ func (m *machine) serverReady(status byte) error {
 		}
 		m.finish(e.run, result)
 	}
-	was := m.tx
 	m.tx = status
-	if status == 'I' && was != 'I' {
-		m.portals = make(map[string]*portal)
+	if status == 'I' {
+		m.expire(e.pipeline)
 	}
 	if len(m.queue) == 1 {
 		m.next = txStart(status)
@@ -473,10 +451,6 @@ func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
 	if e.kind != 'E' {
 		return unexpected(typ, e)
 	}
-	if run.done { // an Execute of what the server did not know
-		m.pop()
-		return nil
-	}
 	m.finish(run, "ok")
 	m.copying = nil
 	m.pop()
@@ -497,6 +471,7 @@ func (m *machine) finish(run *running, result string) {
 		return
 	}
 	run.done = true
+	m.named(run, result == "ok")
 	o := gate.Outcome{Result: result, Code: run.code, Rows: run.rows, BytesIn: run.in, BytesOut: run.out, Masked: run.masked}
 	if result == "ok" {
 		o.Code = "00000"

@@ -35,7 +35,7 @@ func (m *machine) advance() {
 			m.fromClient = append(m.fromClient[:0], m.fromClient[used:]...)
 		}
 	}()
-	for m.held == nil && m.waiting == nil && !m.ended {
+	for m.held == nil && m.waiting == nil && !m.stalled && !m.ended {
 		b := m.fromClient[used:]
 		if n := min(m.passClient, len(b)); n > 0 {
 			m.forward(b[:n])
@@ -91,6 +91,9 @@ func (m *machine) advance() {
 			return
 		}
 		if len(b) < wire.HeaderSize+size {
+			return
+		}
+		if m.answersFirst(typ, b[wire.HeaderSize:wire.HeaderSize+size]) {
 			return
 		}
 		used += wire.HeaderSize + size
@@ -250,15 +253,9 @@ func (m *machine) parse(body, msg []byte) error {
 		m.refuse('P', gate.LimitReached(fmt.Sprintf("the session has %d prepared statements, the limit", maxNamed)), 0)
 		return nil
 	}
-	st := &statement{name: p.Name, text: p.Query, types: p.Types, a: a}
-	e := &entry{kind: 'P', st: st, old: m.statements[p.Name]}
-	if p.Name != "" && e.old != nil {
-		// The server will say that it exists already; the old one stays.
-		m.push(e)
-	} else {
-		m.statements[p.Name] = st
-		m.push(e)
-	}
+	st := &statement{name: p.Name, text: p.Query, types: p.Types, a: a, pipeline: m.pipeline}
+	m.push(&entry{kind: 'P', st: st, old: m.statements[p.Name]})
+	m.statements[p.Name] = st
 	m.unsynced = true
 	m.forward(msg)
 	return nil
@@ -273,26 +270,23 @@ func (m *machine) bind(body, msg []byte) error {
 		return err
 	}
 	st := m.statements[b.Statement]
-	e := &entry{kind: 'B'}
-	if st != nil {
-		po := &portal{name: b.Portal, st: st, bind: b}
-		for i := range b.Values {
-			po.params = append(po.params, gate.Param{Value: append([]byte(nil), b.Values[i]...), Null: b.Nulls[i], Binary: wire.Format(b.Formats, i) == 1})
-		}
-		b.Values, b.Nulls = nil, nil
-		if len(m.portals) >= maxNamed {
-			m.refuse('B', gate.LimitReached(fmt.Sprintf("the session has %d portals, the limit", maxNamed)), 0)
-			return nil
-		}
-		m.portals[b.Portal] = po
-		e.po = po
-	} else {
+	if st == nil {
 		// Forwarding it would run whatever SQL's PREPARE, or code on the server,
 		// has put under the name: what was never analysed is never executed.
 		m.unknownName('B', "26000", fmt.Sprintf("prepared statement %q was not prepared by a Parse message", b.Statement))
 		return nil
 	}
-	m.push(e)
+	if len(m.portals) >= maxNamed {
+		m.refuse('B', gate.LimitReached(fmt.Sprintf("the session has %d portals, the limit", maxNamed)), 0)
+		return nil
+	}
+	po := &portal{name: b.Portal, st: st, bind: b, pipeline: m.pipeline}
+	for i := range b.Values {
+		po.params = append(po.params, gate.Param{Value: append([]byte(nil), b.Values[i]...), Null: b.Nulls[i], Binary: wire.Format(b.Formats, i) == 1})
+	}
+	b.Values, b.Nulls = nil, nil
+	m.portals[b.Portal] = po
+	m.push(&entry{kind: 'B', po: po})
 	m.unsynced = true
 	m.forward(msg)
 	return nil
@@ -386,7 +380,8 @@ func (m *machine) sync(msg []byte) {
 		return
 	}
 	m.absorb = false
-	m.push(&entry{kind: 'S'})
+	m.push(&entry{kind: 'S', pipeline: m.pipeline})
+	m.pipeline++
 	m.dirty, m.unsynced = false, false
 	m.forward(msg)
 	m.settle()
@@ -425,7 +420,8 @@ func (m *machine) release(kind byte, run *running, msg []byte) {
 	}
 	m.clientAfter = max(m.clientAfter, v.Intent)
 	m.lens.effect(m, run.a)
-	e := &entry{kind: kind, run: run, po: run.po}
+	m.unname(run)
+	e := &entry{kind: kind, run: run, po: run.po, pipeline: m.pipeline}
 	if kind == 'E' {
 		run.formats = run.po.bind.Results
 		if m.needsColumns(run) && !run.po.asked {
@@ -473,11 +469,17 @@ func (m *machine) fail(kind byte, local []byte, after gate.Seq) {
 	switch {
 	case simple && m.unsynced:
 		// A Query behind unsynced messages ends their pipeline, refused or not.
-		m.push(&entry{kind: 'S'})
+		m.push(&entry{kind: 'S', pipeline: m.pipeline})
+		m.pipeline++
 		m.dirty, m.unsynced = false, false
 		m.toServer = wire.Empty(m.toServer, 'S')
 	case !simple:
 		m.absorb = true
+		if m.unsynced && !poison {
+			// What came before is answered now, so that the client reads the
+			// error also when it sends a Flush and waits.
+			m.toServer = wire.Empty(m.toServer, 'H')
+		}
 	}
 	m.settle()
 }

@@ -35,6 +35,34 @@ type lens struct {
 
 	view   *catalog.View
 	viewOf *catalog.Snapshot
+
+	// own is what the session's open transaction has made of the catalog, for
+	// itself alone, until it ends; nil is as all see it.
+	own          *catalog.Snapshot
+	ownProtected *catalog.Protected
+	ownOpts      *Options // that ownProtected was worked out for
+}
+
+// snapshot is the catalog as the session sees it now.
+func (l *lens) snapshot() *catalog.Snapshot {
+	if l.own != nil {
+		return l.own
+	}
+	return l.live.Snapshot()
+}
+
+// set is the protected set under a snapshot.
+func (l *lens) set(s *catalog.Snapshot) (*catalog.Protected, error) {
+	if s != l.own {
+		return l.opts.protectedIn(l.database, s)
+	}
+	if l.ownProtected != nil && l.ownOpts == l.opts && l.ownProtected.Snapshot() == s {
+		return l.ownProtected, nil
+	}
+	before, _ := l.opts.protectedIn(l.database, l.live.Snapshot())
+	p, errs := s.Protected(l.opts.Columns, before)
+	l.ownProtected, l.ownOpts = p, l.opts
+	return p, errors.Join(errs...)
 }
 
 // newLens learns what names mean to a session that has just logged in.
@@ -161,8 +189,8 @@ func (l *lens) analyse(m *machine, text string) (*analysis, error) {
 
 // work analyses a text under what is known now.
 func (l *lens) work(m *machine, text string) (*analysis, error) {
-	snapshot := l.live.Snapshot()
-	protected, err := l.opts.protectedIn(l.database, snapshot)
+	snapshot := l.snapshot()
+	protected, err := l.set(snapshot)
 	if err != nil {
 		// What no longer resolves stays protected under its old number; what
 		// never did protects nothing, and the operator has to know.
@@ -189,7 +217,7 @@ func (l *lens) current(a *analysis) bool {
 	if l.take() != nil {
 		return false
 	}
-	return a.shared && a.opts == l.opts && a.key == l.key(l.live.Snapshot())
+	return a.shared && a.opts == l.opts && a.key == l.key(l.snapshot())
 }
 
 // protected is the configured set.
@@ -197,7 +225,7 @@ func (l *lens) protected() []string { return l.opts.Columns }
 
 // typeInfo looks a type that is not built in up in the catalog.
 func (l *lens) typeInfo(oid uint32) (typeInfo, bool) {
-	t, ok := l.live.Snapshot().Type(oid)
+	t, ok := l.snapshot().Type(oid)
 	if !ok {
 		return typeInfo{}, false
 	}
@@ -222,7 +250,7 @@ func (l *lens) column(a *analysis, plan *mask.Plan, position int, c wire.Column)
 			origins, pass = o, false
 		}
 	}
-	if r, ok := l.live.Snapshot().Relation(c.Table); ok {
+	if r, ok := l.snapshot().Relation(c.Table); ok {
 		table = r.ID()
 	}
 	if pass {
@@ -275,12 +303,6 @@ func (l *lens) effect(m *machine, a *analysis) {
 		case ends:
 			m.next = 'I'
 		}
-		if step.prepare != "" {
-			m.prepared[step.prepare] = step.inner
-		}
-		if step.declare != "" {
-			m.cursors[step.declare] = step.inner
-		}
 	}
 	if a.changesPath {
 		l.unsure = true
@@ -297,7 +319,6 @@ func (l *lens) effect(m *machine, a *analysis) {
 func (l *lens) completed(m *machine, run *running) {
 	l.lastTag = run.tag
 	if run.tag == "ROLLBACK" || run.tag == "COMMIT" {
-		m.cursors = make(map[string]*analysis)
 		if run.tag == "ROLLBACK" {
 			l.unsure = true // a SET inside it is undone
 		}

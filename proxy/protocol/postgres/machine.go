@@ -47,6 +47,12 @@ type machine struct {
 	passServer, dropServer int // bytes left of a server's message that is streamed or dropped
 	passClient, dropClient int // likewise for CopyData from the client
 
+	// pipeline counts the Syncs; renaming is how many commands are under way
+	// that change names in SQL; stalled: the client's next message waits for
+	// answers that are due.
+	pipeline, renaming int
+	stalled            bool
+
 	// waiting is a ReadyForQuery kept back until a question of the gateway's
 	// own (the search_path after it may have changed) is answered.
 	waiting *pendingReady
@@ -61,7 +67,8 @@ type machine struct {
 // wants is what the machine asks of its driver.
 type wants struct {
 	Watch  *held // wait for the hold, then call Resolve
-	Reload bool  // reload the catalog, then call Reloaded
+	Reload bool  // load the catalog again, then call Reloaded
+	Inside bool  // of Reload: on the session's own connection, inside its transaction
 	Cancel bool  // ask the database to cancel what it runs
 }
 
@@ -78,6 +85,8 @@ type entry struct {
 	po     *portal
 	target byte // of D: 'S' or 'P'
 	old    *statement
+	// pipeline is the one that a Sync or Query ends.
+	pipeline int
 }
 
 // statement is a prepared statement of the protocol.
@@ -88,6 +97,8 @@ type statement struct {
 	a       *analysis
 	columns []wire.Column // what Describe said; nil before
 	known   bool          // the server has answered ParseComplete
+	// pipeline is the one that Parse belongs to.
+	pipeline int
 }
 
 // portal is a bound statement.
@@ -98,6 +109,9 @@ type portal struct {
 	params  []gate.Param
 	columns []wire.Column // what Describe of the portal said
 	asked   bool          // a Describe of the portal has been sent
+	known   bool          // the server has answered BindComplete
+	// pipeline is the one that Bind belongs to.
+	pipeline int
 }
 
 // running is a command that was let through and has not ended.
@@ -113,13 +127,14 @@ type running struct {
 	looked  bool // masker was worked out for this result
 	// unmaskable says that rows would have to be changed and cannot be.
 	unmaskable bool
-	rows    int64 // since the command began
-	in, out int64 // bytes
-	masked  int64
-	code    string // SQLSTATE, once it failed
-	tag     string
-	sample  int // rows recorded
-	done    bool
+	rows       int64 // since the command began
+	in, out    int64 // bytes
+	masked     int64
+	code       string // SQLSTATE, once it failed
+	tag        string
+	sample     int // rows recorded
+	done       bool
+	renames    bool // it changes names and has not ended
 }
 
 func newMachine(gs *gate.Session, opts *Options, l *lens) *machine {

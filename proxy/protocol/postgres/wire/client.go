@@ -112,6 +112,25 @@ func ReadTarget(what string, body []byte) (Target, error) {
 	return t, nil
 }
 
+// Names are the statement and the portal that a Bind, Describe, Execute or Close
+// is about; ok is false when its body is cut short.
+func Names(typ byte, body []byte) (statement, portal string, ok bool) {
+	c := cursor{b: body}
+	switch typ {
+	case 'B':
+		portal, statement = c.str(), c.str()
+	case 'E':
+		portal = c.str()
+	case 'D', 'C':
+		if c.u8() == 'S' {
+			statement = c.str()
+		} else {
+			portal = c.str()
+		}
+	}
+	return statement, portal, !c.bad
+}
+
 // Execute is the client's Execute message; MaxRows 0 is no limit.
 type Execute struct {
 	Portal  string
