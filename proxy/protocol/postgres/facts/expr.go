@@ -80,7 +80,7 @@ func (w *walker) message(m proto.Message, sc *scope) origin {
 	case *pg.MultiAssignRef:
 		return w.expr(v.GetSource(), sc)
 	case *pg.CurrentOfExpr:
-		w.f.Inner = append(w.f.Inner, Inner{"current_of", v.GetCursorName()})
+		w.f.Inner = append(w.f.Inner, Inner{Kind: "current_of", Name: v.GetCursorName()})
 		return origin{}
 	case *pg.TypeName:
 		w.typeName(v)

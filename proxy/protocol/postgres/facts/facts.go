@@ -81,6 +81,7 @@ type Facts struct {
 	Description string `json:"-"`
 
 	literalMatters bool   // some fact depends on the value of a literal
+	ownReadOnly    bool   // ReadOnly, but for what it executes or fetches from
 	shape          string // of the text
 }
 
@@ -98,6 +99,8 @@ type Setting struct {
 type Inner struct {
 	Kind string // execute, fetch, current_of, prepare, declare, deallocate, close
 	Name string // "" with deallocate and close: all
+
+	args [][]int // of EXECUTE: the literals in each argument
 }
 
 // Literal is a constant in the text.
@@ -144,10 +147,34 @@ func (f *Facts) WithInner(inner ...*Facts) *Facts {
 	out.Unsure = slices.DeleteFunc(slices.Clone(f.Unsure), func(s string) bool { return s == unsureInner })
 	out.Complete = len(out.Unsure) == 0
 	out.Flags.Dynamic = f.Flags.Dynamic && !out.Complete
+	out.ReadOnly = out.Complete && f.ownReadOnly
+	out.Literals = slices.Clone(f.Literals)
+	k := 0
+	for _, in := range f.Inner {
+		if in.Kind != "execute" && in.Kind != "fetch" {
+			continue
+		}
+		out.bind(in.args, inner[k].ParamColumns)
+		k++
+	}
 	for _, in := range inner {
-		out.join(in)
+		part := *in
+		part.Operations = slices.DeleteFunc(slices.Clone(in.Operations), func(s string) bool { return s == "prepare" || s == "declare" })
+		out.join(&part)
 	}
 	return &out
+}
+
+// bind: the arguments of EXECUTE meet the columns that the parameters meet.
+func (f *Facts) bind(args [][]int, params [][]string) {
+	for i, literals := range args {
+		if i >= len(params) {
+			break
+		}
+		for _, n := range literals {
+			f.Literals[n].Columns = merged(f.Literals[n].Columns, params[i])
+		}
+	}
 }
 
 // runs is how many prepared statements and cursors are executed.
@@ -187,6 +214,7 @@ func (f *Facts) join(b *Facts) {
 	x.Where = y.Where
 	x.Limit = y.Limit
 	f.ReadOnly = f.ReadOnly && b.ReadOnly
+	f.ownReadOnly = f.ownReadOnly && b.ownReadOnly
 	f.Session = f.Session && b.Session
 	f.Exempt = f.Exempt && b.Exempt
 	if b.Transaction != "" {
@@ -216,7 +244,8 @@ func (s *Statement) Facts(r Resolver) *Facts {
 	}
 	var where []bool
 	var parts []*Facts
-	out.Session, out.ReadOnly, out.Exempt = true, true, true
+	literals := 0
+	out.Session, out.ReadOnly, out.Exempt, out.ownReadOnly = true, true, true, true
 	for i := range s.Stmts {
 		f := s.StmtFacts(i, r)
 		if i > 0 && (out.ChangesPath || out.ChangesRole || out.ChangesTemp || out.ChangesCatalog) && f.named() {
@@ -232,7 +261,11 @@ func (s *Statement) Facts(r Resolver) *Facts {
 		}
 		out.join(f)
 		out.Settings = append(out.Settings, f.Settings...)
-		out.Inner = append(out.Inner, f.Inner...)
+		for _, in := range f.Inner {
+			in.args = shifted(in.args, literals)
+			out.Inner = append(out.Inner, in)
+		}
+		literals += len(f.Literals)
 		parts = append(parts, f)
 	}
 	out.Flags.Multi = true
@@ -240,6 +273,17 @@ func (s *Statement) Facts(r Resolver) *Facts {
 	out.Description = describeAll(parts)
 	s.combineLiterals(out, parts)
 	s.finish(out)
+	return out
+}
+
+// shifted adds an offset to literals' indexes.
+func shifted(args [][]int, by int) [][]int {
+	out := make([][]int, len(args))
+	for i, list := range args {
+		for _, n := range list {
+			out[i] = append(out[i], n+by)
+		}
+	}
 	return out
 }
 

@@ -155,7 +155,7 @@ func compare(f *facts.Facts, t *truth) string {
 			wrong = append(wrong, "writes lack "+x)
 		}
 	}
-	if !f.Flags.Into {
+	if !f.Has("create") {
 		for x := range writes {
 			if !t.writes[x] && !slices.ContainsFunc(f.Functions, func(s string) bool { return s == "nextval" || s == "setval" || strings.HasPrefix(s, "lo") }) {
 				wrong = append(wrong, "writes have "+x)

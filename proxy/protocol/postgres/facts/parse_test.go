@@ -3,6 +3,7 @@ package facts_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -83,5 +84,49 @@ func TestLargeObjectFunctions(t *testing.T) {
 	}
 	if f := stmt.Facts(v); !f.Complete || f.ReadOnly || len(f.Writes) != 1 {
 		t.Errorf("%+v", f)
+	}
+}
+
+// EXECUTE is what was prepared, with its arguments where the parameters are.
+func TestWithInner(t *testing.T) {
+	_, v := view(t)
+	of := func(text string) *facts.Facts {
+		stmt, err := facts.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stmt.Facts(v)
+	}
+	prepared := of("PREPARE p AS SELECT id FROM customers WHERE email = $1 AND city = $2")
+	alone := of("EXECUTE p ('a@b', 'c')")
+	if alone.Complete || alone.ReadOnly {
+		t.Errorf("EXECUTE of something not known: %+v", alone)
+	}
+	f := alone.WithInner(prepared)
+	if !f.Complete || !f.ReadOnly || f.Flags.Dynamic || !slices.Equal(f.Operations, []string{"execute", "select"}) {
+		t.Errorf("%+v", f)
+	}
+	for i, want := range []string{"public.customers.email", "public.customers.city"} {
+		if !slices.Equal(f.Literals[i].Columns, []string{want}) {
+			t.Errorf("argument %d meets %v", i+1, f.Literals[i].Columns)
+		}
+	}
+	if alone.Literals[0].Columns != nil {
+		t.Error("shared facts were changed")
+	}
+	f = of("EXECUTE p ('x', 'y')").WithInner(of("PREPARE p AS DELETE FROM items"))
+	if !f.Complete || f.ReadOnly || !slices.Equal(f.Writes, []string{"public.items"}) {
+		t.Errorf("%+v", f)
+	}
+	f = of("SELECT 'z'; EXECUTE p ('x', 'y')").WithInner(prepared)
+	if len(f.Literals) != 3 || len(f.Literals[0].Columns) != 0 || !slices.Equal(f.Literals[1].Columns, []string{"public.customers.email"}) {
+		t.Errorf("%+v", f.Literals)
+	}
+	f = of("DEALLOCATE p; EXECUTE p ('x', 'y')").WithInner(prepared)
+	if f.Complete {
+		t.Error("EXECUTE behind DEALLOCATE is sure of itself")
+	}
+	if f = of("EXECUTE p"); f.WithInner().Complete {
+		t.Error("nothing given, and complete")
 	}
 }

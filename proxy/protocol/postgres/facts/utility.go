@@ -24,14 +24,14 @@ func (w *walker) statement(n *pg.Node) {
 	case *pg.DeallocateStmt:
 		w.op("session")
 		w.verb, w.f.Exempt = "DEALLOCATE", true
-		w.f.Inner = append(w.f.Inner, Inner{"deallocate", v.GetName()})
+		w.f.Inner = append(w.f.Inner, Inner{Kind: "deallocate", Name: v.GetName()})
 	case *pg.ClosePortalStmt:
 		w.op("session")
 		w.verb, w.f.Exempt = "CLOSE", true
-		w.f.Inner = append(w.f.Inner, Inner{"close", v.GetPortalname()})
+		w.f.Inner = append(w.f.Inner, Inner{Kind: "close", Name: v.GetPortalname()})
 	case *pg.PrepareStmt:
 		w.op("prepare")
-		w.f.Inner = append(w.f.Inner, Inner{"prepare", v.GetName()})
+		w.f.Inner = append(w.f.Inner, Inner{Kind: "prepare", Name: v.GetName()})
 		for _, t := range v.GetArgtypes() {
 			w.expr(t, nil)
 		}
@@ -39,19 +39,20 @@ func (w *walker) statement(n *pg.Node) {
 	case *pg.ExecuteStmt:
 		w.op("execute")
 		w.verb, w.targets = "EXECUTE", []string{v.GetName()}
+		in := Inner{Kind: "execute", Name: v.GetName()}
 		for _, arg := range v.GetParams() {
-			w.expr(arg, nil)
+			in.args = append(in.args, w.expr(arg, nil).flat().literals)
 		}
-		w.runs(Inner{"execute", v.GetName()})
+		w.runs(in)
 	case *pg.DeclareCursorStmt:
 		w.op("declare")
-		w.f.Inner = append(w.f.Inner, Inner{"declare", v.GetPortalname()})
+		w.f.Inner = append(w.f.Inner, Inner{Kind: "declare", Name: v.GetPortalname()})
 		w.wraps("DECLARE "+v.GetPortalname()+" FOR", v.GetQuery())
 	case *pg.FetchStmt:
 		w.op("fetch")
 		w.f.literalMatters = true
 		w.verb, w.targets = "FETCH", []string{v.GetPortalname()}
-		w.runs(Inner{"fetch", v.GetPortalname()})
+		w.runs(Inner{Kind: "fetch", Name: v.GetPortalname()})
 	case *pg.ExplainStmt:
 		w.explain(v)
 	case *pg.CopyStmt:
@@ -137,7 +138,7 @@ func (w *walker) discard(v *pg.DiscardStmt) {
 	case pg.DiscardMode_DISCARD_ALL:
 		w.anySetting()
 		w.f.ChangesTemp = true
-		w.f.Inner = append(w.f.Inner, Inner{"deallocate", ""}, Inner{"close", ""})
+		w.f.Inner = append(w.f.Inner, Inner{Kind: "deallocate", Name: ""}, Inner{Kind: "close", Name: ""})
 	case pg.DiscardMode_DISCARD_TEMP:
 		w.f.ChangesTemp = true
 	}

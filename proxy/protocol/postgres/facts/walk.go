@@ -105,7 +105,8 @@ func (w *walker) done() *Facts {
 	}
 	f.Operations, f.Reads, f.Writes = w.operations.sorted(), w.reads.sorted(), w.writes.sorted()
 	f.Columns, f.Filters, f.Functions = w.columns.sorted(), w.filters.sorted(), w.functions.sorted()
-	f.ReadOnly = f.Complete && !w.impure && len(w.writes) == 0 && !f.Flags.Lock && w.onlyReads()
+	f.ownReadOnly = !w.impure && len(w.writes) == 0 && !f.Flags.Lock && w.onlyReads()
+	f.ReadOnly = f.Complete && f.ownReadOnly
 	f.Literals = w.literals
 	for i := range w.literal {
 		f.Literals[i].Columns = w.literal.columns(i)
