@@ -59,6 +59,7 @@ type copyMasker struct {
 	started bool // binary: the signature has passed; text: the header line has
 	lines   int64
 	any     cellPlan
+	forced  []bool // csv: columns that are quoted without need (FORCE_QUOTE)
 }
 
 func (m *machine) copyStarts(e *entry, typ byte, msg, body []byte) error {
@@ -216,12 +217,16 @@ func (m *machine) copyWhole(e *entry, last bool) error {
 			return r
 		}
 	}
-	for i, cells := range rows {
+	if len(rows) > 0 {
+		// Messages end where the server's did: drivers count on the signature
+		// and the first row being one.
 		dst, at := wire.Begin(m.toClient, 'd')
-		if raw[i] != nil {
-			dst = append(dst, raw[i]...)
-		} else {
-			dst = c.spec.appendRow(dst, cells)
+		for i, cells := range rows {
+			if raw[i] != nil {
+				dst = append(dst, raw[i]...)
+			} else {
+				dst = c.spec.appendRow(dst, cells, c.forced)
+			}
 		}
 		m.toClient = wire.End(dst, at)
 	}
@@ -270,7 +275,9 @@ func (c *copyMasker) next(b []byte, last bool) (cells [][]byte, n int, verbatim 
 	case "binary":
 		return c.nextBinary(b)
 	case "csv":
-		cells, n, ok = c.spec.nextCSV(b, last)
+		var quoted []bool
+		cells, quoted, n, ok = c.spec.nextCSV(b, last)
+		c.learn(cells, quoted)
 	default:
 		cells, n, ok = c.spec.nextText(b, last)
 	}
@@ -281,6 +288,17 @@ func (c *copyMasker) next(b []byte, last bool) (cells [][]byte, n int, verbatim 
 		}
 	}
 	return cells, n, nil, ok
+}
+
+// learn notes which columns of a CSV are quoted without need, so that a masked
+// value is too.
+func (c *copyMasker) learn(cells [][]byte, quoted []bool) {
+	if len(c.forced) < len(cells) {
+		c.forced = append(c.forced, make([]bool, len(cells)-len(c.forced))...)
+	}
+	for i, q := range quoted {
+		c.forced[i] = c.forced[i] || q && !c.spec.needsQuotes(cells[i], len(cells) == 1)
+	}
 }
 
 // binarySignature opens binary COPY data (COPY, Binary Format).
@@ -332,183 +350,4 @@ func (c *copyMasker) nextBinary(b []byte) (cells [][]byte, n int, verbatim []byt
 		at += size
 	}
 	return cells, at, nil, true
-}
-
-// nextText takes one line of the text format: fields parted by the delimiter,
-// backslash escapes, \N for NULL (COPY, Text Format).
-func (s *copySpec) nextText(b []byte, last bool) (cells [][]byte, n int, ok bool) {
-	end := bytes.IndexByte(b, '\n')
-	if end < 0 {
-		if !last {
-			return nil, 0, false
-		}
-		end = len(b)
-	}
-	line := b[:end]
-	n = min(end+1, len(b))
-	for {
-		at := nextDelimiter(line, s.delimiter)
-		f := line[:at]
-		if string(f) == s.null {
-			cells = append(cells, nil)
-		} else {
-			cells = append(cells, unescapeCopy(f))
-		}
-		if at == len(line) {
-			return cells, n, true
-		}
-		line = line[at+1:]
-	}
-}
-
-func nextDelimiter(line []byte, d byte) int {
-	for i := 0; i < len(line); i++ {
-		if line[i] == '\\' {
-			i++
-			continue
-		}
-		if line[i] == d {
-			return i
-		}
-	}
-	return len(line)
-}
-
-var copyEscapes = map[byte]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v'}
-
-// unescapeCopy undoes the escapes that the server writes.
-func unescapeCopy(f []byte) []byte {
-	out := make([]byte, 0, len(f))
-	for i := 0; i < len(f); i++ {
-		c := f[i]
-		if c == '\\' && i+1 < len(f) {
-			i++
-			c = f[i]
-			if e, ok := copyEscapes[c]; ok {
-				c = e
-			}
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
-// nextCSV takes one record: quotes may hold line ends, a doubled quote or the
-// escape character stands for a quote; an unquoted NULL string is NULL.
-func (s *copySpec) nextCSV(b []byte, last bool) (cells [][]byte, n int, ok bool) {
-	cell := []byte{}
-	quoted, inside := false, false
-	flush := func() {
-		if !quoted && string(cell) == s.null {
-			cells = append(cells, nil)
-		} else {
-			cells = append(cells, cell)
-		}
-		cell, quoted = []byte{}, false
-	}
-	for i := 0; i < len(b); i++ {
-		c := b[i]
-		switch {
-		case inside && c == s.escape && i+1 < len(b) && (b[i+1] == s.quote || b[i+1] == s.escape) && (s.escape != s.quote || b[i+1] == s.quote):
-			i++
-			cell = append(cell, b[i])
-		case inside && c == s.escape && i+1 == len(b) && !last:
-			return nil, 0, false
-		case c == s.quote:
-			inside, quoted = !inside, true
-		case !inside && c == s.delimiter:
-			flush()
-		case !inside && c == '\n':
-			flush()
-			return cells, i + 1, true
-		default:
-			cell = append(cell, c)
-		}
-	}
-	if !last || inside {
-		return nil, 0, false
-	}
-	flush()
-	return cells, len(b), true
-}
-
-// appendRow writes a row in the format it came in.
-func (s *copySpec) appendRow(dst []byte, cells [][]byte) []byte {
-	switch s.format {
-	case "binary":
-		dst = append(dst, byte(len(cells)>>8), byte(len(cells)))
-		for _, c := range cells {
-			dst = wire.AppendCell(dst, c)
-		}
-		return dst
-	case "csv":
-		for i, c := range cells {
-			if i > 0 {
-				dst = append(dst, s.delimiter)
-			}
-			dst = s.appendCSV(dst, c, len(cells) == 1)
-		}
-	default:
-		for i, c := range cells {
-			if i > 0 {
-				dst = append(dst, s.delimiter)
-			}
-			if c == nil {
-				dst = append(dst, s.null...)
-			} else {
-				dst = s.appendText(dst, c)
-			}
-		}
-	}
-	return append(dst, '\n')
-}
-
-func (s *copySpec) appendText(dst, c []byte) []byte {
-	for _, x := range c {
-		switch x {
-		case '\b':
-			dst = append(dst, '\\', 'b')
-		case '\f':
-			dst = append(dst, '\\', 'f')
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
-		case '\v':
-			dst = append(dst, '\\', 'v')
-		case '\\':
-			dst = append(dst, '\\', '\\')
-		default:
-			if x == s.delimiter {
-				dst = append(dst, '\\')
-			}
-			dst = append(dst, x)
-		}
-	}
-	return dst
-}
-
-func (s *copySpec) appendCSV(dst, c []byte, alone bool) []byte {
-	if c == nil {
-		return append(dst, s.null...)
-	}
-	needs := string(c) == s.null || (alone && string(c) == `\.`)
-	for _, x := range c {
-		if x == s.delimiter || x == s.quote || x == '\n' || x == '\r' {
-			needs = true
-		}
-	}
-	if !needs {
-		return append(dst, c...)
-	}
-	dst = append(dst, s.quote)
-	for _, x := range c {
-		if x == s.quote || x == s.escape {
-			dst = append(dst, s.escape)
-		}
-		dst = append(dst, x)
-	}
-	return append(dst, s.quote)
 }
