@@ -12,8 +12,8 @@ type analysis struct {
 	view  *catalog.View
 	p     *catalog.Protected
 	v     Verdict
-	depth int // of nesting now
-	steps int // nodes visited, some of them twice
+	depth int  // of nesting now
+	steps int  // nodes visited, some of them twice
 	ddl   bool // column names belong to what is being defined: they do not resolve
 	reads map[uint32]catalog.Reach
 	hard  bool // touches more than columns of the system's own relations
