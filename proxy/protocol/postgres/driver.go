@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice.dev/proxy/gate"
+	"sluice.dev/proxy/protocol/postgres/catalog"
 )
 
 // chunk is how many bytes are read from a socket at once.
@@ -134,13 +135,10 @@ func (d *driver) readClient() string {
 // readServer feeds the machine from the server.
 func (d *driver) readServer() string {
 	buf := make([]byte, chunk)
-	// What log-in had read ahead comes first.
-	for d.server.in.Buffered() > 0 {
-		n, _ := d.server.in.Read(buf)
-		d.do(func(m *machine) { m.Server(buf[:n]) })
-	}
 	for {
-		n, err := d.server.conn.Read(buf)
+		// Through the buffer of log-in, which the gateway's own questions use
+		// too: it holds what was read ahead, and else stands aside.
+		n, err := d.server.in.Read(buf)
 		if n > 0 {
 			d.do(func(m *machine) { m.Server(buf[:n]) })
 			d.mu.Lock()
@@ -240,20 +238,28 @@ func (d *driver) do(f func(*machine)) {
 	d.flushServer()
 	d.flushClient()
 	if want.Reload {
-		d.reload()
+		d.reload(want.Inside)
 	}
 }
 
 // reload brings the catalog up to date before the client may send its next
-// command.
-func (d *driver) reload() {
+// command. It is only ever wanted between the server's ReadyForQuery and the
+// client's, so it runs on the goroutine that reads the server, and may ask on
+// the session's own connection.
+func (d *driver) reload(inside bool) {
 	ctx, cancel := context.WithTimeout(d.ctx, 30*time.Second)
-	err := d.m.lens.reload(ctx)
-	cancel()
-	if err != nil {
-		d.gs.Gateway().Logger.Warn("postgres: the catalog could not be reloaded; names made since are unknown", "error", err)
+	defer cancel()
+	var own *catalog.Snapshot
+	var err error
+	if inside {
+		own, err = catalog.LoadInside(ctx, d.server)
+	} else {
+		err = d.m.lens.reload(ctx)
 	}
-	d.do(func(m *machine) { m.Reloaded() })
+	if err != nil {
+		d.gs.Gateway().Logger.Warn("postgres: the catalog could not be loaded again; names made since are unknown", "error", err)
+	}
+	d.do(func(m *machine) { m.Reloaded(own) })
 }
 
 // watch waits for a hold to end.

@@ -12,7 +12,7 @@ import (
 // large-object functions that pg_dump and drivers call; any other is refused.
 func (m *machine) functionCall(f *wire.FunctionCall, msg []byte) {
 	name, ok := "", false
-	if fn, known := m.lens.live.Snapshot().Function(f.OID); known {
+	if fn, known := m.lens.snapshot().Function(f.OID); known {
 		name = fn.Name
 		_, ok = facts.FunctionCall(fn.Schema, fn.Name, len(f.Args))
 	}

@@ -59,3 +59,41 @@ func TestReadsAreMaskedInEveryMode(t *testing.T) {
 		})
 	}
 }
+
+// What a transaction has made is known inside it, to it alone, and gone after
+// it is rolled back.
+func TestNamesInsideATransaction(t *testing.T) {
+	g := servertest.Start(t, servertest.Options{})
+	g.Direct("GRANT CREATE ON SCHEMA public TO crew_app; GRANT TEMPORARY ON DATABASE orders TO crew_app")
+	ctx := context.Background()
+	for name, mode := range modes {
+		t.Run(name, func(t *testing.T) {
+			conn := connect(t, g.DSN(g.Agent()), mode)
+			tx, err := conn.Begin(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, sql := range []string{"CREATE TABLE made (id int, v text)", "INSERT INTO made VALUES (1, 'one')", "CREATE TEMP TABLE mine AS SELECT 2 AS two"} {
+				if _, err := tx.Exec(ctx, sql); err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+			}
+			var v string
+			var two int
+			if err := tx.QueryRow(ctx, "SELECT v, two FROM made, mine").Scan(&v, &two); err != nil || v != "one" || two != 2 {
+				t.Fatalf("inside: %q, %d, %v", v, two, err)
+			}
+			if err := tx.Rollback(ctx); err != nil {
+				t.Fatal(err)
+			}
+			_, err = conn.Exec(ctx, "SELECT v FROM made")
+			var pe *pgconn.PgError
+			if !errors.As(err, &pe) {
+				t.Fatalf("after the rollback: %v", err)
+			}
+			if _, err := conn.Exec(ctx, "SELECT id FROM orders"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}

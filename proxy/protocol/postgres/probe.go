@@ -3,6 +3,7 @@ package postgres
 import (
 	"strings"
 
+	"sluice.dev/proxy/protocol/postgres/catalog"
 	"sluice.dev/proxy/protocol/postgres/wire"
 )
 
@@ -81,19 +82,27 @@ func (m *machine) probeDone(status byte) error {
 	return nil
 }
 
-// wantReload asks the driver for a new catalog after DDL, once no transaction
-// is open: what it did is visible to others then.
+// wantReload asks the driver for a new catalog after DDL: inside a transaction
+// for this session alone, and after it for all.
 func (m *machine) wantReload() bool {
-	if !m.lens.stale || m.tx != 'I' || len(m.queue) > 0 || m.ended {
+	if m.tx == 'I' && m.lens.own != nil {
+		m.lens.own, m.lens.ownProtected, m.lens.view = nil, nil, nil
+		m.lens.stale = true
+	}
+	if !m.lens.stale || m.tx == 'E' || len(m.queue) > 0 || m.unsynced || m.ended {
 		return false
 	}
 	m.lens.stale = false
-	m.want.Reload = true
+	m.want.Reload, m.want.Inside = true, m.tx == 'T'
 	return true
 }
 
-// Reloaded goes on after the catalog was loaded again, or could not be.
-func (m *machine) Reloaded() {
+// Reloaded goes on after the catalog was loaded again; own is the one that a
+// transaction sees, or nil.
+func (m *machine) Reloaded(own *catalog.Snapshot) {
+	if own != nil {
+		m.lens.own, m.lens.ownProtected, m.lens.view = own, nil, nil
+	}
 	if m.waiting != nil {
 		m.passReady()
 	}
