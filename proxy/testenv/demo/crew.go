@@ -44,6 +44,11 @@ func playCrew(ctx context.Context, n *narrator, s *stage) error {
 			return fmt.Errorf("%s: %w", d.title, err)
 		}
 	}
+	n.scene(len(crewDrivers)+1, "What is left of it")
+	n.typed("audit-1", "sluice audit verify")
+	out, code := s.sluice(ctx, "", "audit", "verify", "--dir", filepath.Join(s.dir, "data", "audit"))
+	n.answer(out)
+	n.see(code == 0, "the log has it all, and every record, approval and signature holds")
 	return nil
 }
 
@@ -159,7 +164,7 @@ func (p *crewProcess) start(ctx context.Context, script string) error {
 // stop ends the process and waits for that. It returns the reason.
 func (p *crewProcess) stop(reason error) error {
 	_ = p.cmd.Process.Kill() // it may have ended
-	_ = <-p.ended // killed, most likely
+	_ = <-p.ended            // killed, most likely
 	return reason
 }
 
