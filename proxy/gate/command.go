@@ -44,6 +44,7 @@ type Literal struct {
 // Param is one bound value.
 type Param struct {
 	Value   []byte
+	Text    string // of a binary value, for people; "" when it is not known
 	Null    bool
 	Binary  bool
 	Columns []string // as Literal.Columns

@@ -173,7 +173,11 @@ func (s *Session) classify(ctx context.Context, conn *Connection, c *Command) (o
 func (s *Session) pluginCommand(conn *Connection, c *Command) *plugin.Command {
 	pc := &plugin.Command{Protocol: conn.Protocol, Text: string(c.Text), Facts: c.Facts.JSON, Groups: s.Principal.Groups}
 	for _, p := range c.Params {
-		pc.Params = append(pc.Params, plugin.Param{Value: p.Value, Null: p.Null})
+		v := p.Value
+		if p.Text != "" {
+			v = []byte(p.Text)
+		}
+		pc.Params = append(pc.Params, plugin.Param{Value: v, Null: p.Null})
 	}
 	return pc
 }

@@ -78,7 +78,7 @@ type Options struct {
 	// Development is shown in records: some checks are off.
 	Development bool
 	// OnChange is called after a ticket changed; it must not block.
-	OnChange func()
+	OnChange func(ticket string)
 	// OnSession is called when a session began or ended; it must not block.
 	OnSession func(id string)
 	Metrics   *Metrics
@@ -102,7 +102,7 @@ func New(o Options) *Gateway {
 		o.Metrics = NewMetrics()
 	}
 	if o.OnChange == nil {
-		o.OnChange = func() {}
+		o.OnChange = func(string) {}
 	}
 	if o.OnSession == nil {
 		o.OnSession = func(string) {}

@@ -161,7 +161,7 @@ func (g *Gateway) LedgerEvent(e approval.Event) {
 			g.Logger.Error("gate: a change of a ticket could not be recorded", "ticket", h.Ticket, "error", err)
 		}
 	}
-	g.OnChange()
+	g.OnChange(h.Ticket)
 }
 
 func voted(h *approval.Hold, rule string) bool {

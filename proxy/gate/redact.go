@@ -60,16 +60,23 @@ func (s *Session) redact(c *Command, j *judged) *redacted {
 			out.params = append(out.params, "NULL")
 		case all || hidden[i] || protected(p.Columns):
 			out.params = append(out.params, s.placeholder(p.Value))
+		case p.Binary && p.Text != "":
+			out.params = append(out.params, shorten(p.Text))
 		case p.Binary || !utf8.Valid(p.Value):
 			out.params = append(out.params, fmt.Sprintf("‹binary: %d bytes›", len(p.Value)))
-		case len(p.Value) > maxShown:
-			out.params = append(out.params, strings.ToValidUTF8(string(p.Value[:maxShown]), "")+fmt.Sprintf("… (%d bytes)", len(p.Value)))
 		default:
-			out.params = append(out.params, string(p.Value))
+			out.params = append(out.params, shorten(string(p.Value)))
 		}
 	}
 	c.redacted = out
 	return out
+}
+
+func shorten(s string) string {
+	if len(s) <= maxShown {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxShown], "") + fmt.Sprintf("… (%d bytes)", len(s))
 }
 
 // cut replaces byte ranges of a text, which may overlap, by placeholders.

@@ -232,7 +232,7 @@ func frameView(e *recording.Event, start time.Time) console.Frame {
 func (b *backend) Status(context.Context) (console.Status, error) {
 	g := b.g
 	s := console.Status{Gateway: g.name, Version: g.o.Version, Started: g.started, Ready: true, LogOrigin: g.log.Origin(),
-		LogHead: uint64(g.log.Stats().Size), LogDurable: uint64(g.log.Durable())}
+		LogHead: g.log.Stats().Size, LogDurable: uint64(g.log.Durable())}
 	if gen := g.manager.Generation(); gen != nil {
 		s.Generation, s.Loaded, s.Development = gen.ID(), gen.Loaded, gen.Config.Gateway.Development
 	}

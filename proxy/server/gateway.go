@@ -146,7 +146,7 @@ func (g *Gateway) open(ctx context.Context) error {
 	g.manager = &generation.Manager{Shared: &generation.Shared{Plugins: g.plugins, Catalogs: g.catalogs, Issuers: &generation.Issuers{}, Logger: g.o.Logger},
 		Load: func() (*config.Config, error) { return config.Load(g.o.Config...) }, Changed: g.changed}
 	g.gate = gate.New(gate.Options{Name: g.name, Log: g.log, Recordings: g.records, Key: maskKey, Current: g.manager.Current,
-		TicketURL: g.ticketURL, RedactAll: g.redactAll, OnChange: func() { g.changes.tell(console.Change{Kind: console.ChangeHold}) },
+		TicketURL: g.ticketURL, RedactAll: g.redactAll, OnChange: func(ticket string) { g.changes.tell(console.Change{Kind: console.ChangeHold, ID: ticket}) },
 		OnSession: func(id string) { g.changes.tell(console.Change{Kind: console.ChangeSession, ID: id}) },
 		Logger:    g.o.Logger})
 	if g.ledger, err = approval.Open(g.store, approval.Options{Events: g.gate.LedgerEvent, Name: g.personName}); err != nil {

@@ -21,7 +21,9 @@ func (g *Gateway) renewConsole(gen *generation.Generation) {
 		Access: console.Access{Auditors: c.Auditors, Operators: c.Operators}, Development: gen.Config.Gateway.Development,
 		Backend: g.backend(), Logger: g.o.Logger,
 		// By the provider of the moment: this generation's may be closed by then.
-		Verify: func(ctx context.Context, raw string) (*identity.Principal, error) { return g.manager.VerifyLogin(ctx, raw) }}
+		Verify: func(ctx context.Context, raw string) (*identity.Principal, error) {
+			return g.manager.VerifyLogin(ctx, raw)
+		}}
 	if c.ClientSecret != nil {
 		if src, err := generation.Secret(c.ClientSecret); err == nil {
 			o.ClientSecret = func() (string, error) {

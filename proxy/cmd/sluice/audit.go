@@ -99,8 +99,10 @@ func (a *app) auditShow() *cobra.Command {
 				var r struct {
 					Event, Session, Command string
 				}
-				if json.Unmarshal(raw, &r) != nil || (session != "" && r.Session != session) || (command != "" && r.Command != command) ||
-					(event != "" && r.Event != event) {
+				if err := json.Unmarshal(raw, &r); err != nil {
+					return fmt.Errorf("record %d: %w", s-1, err)
+				}
+				if (session != "" && r.Session != session) || (command != "" && r.Command != command) || (event != "" && r.Event != event) {
 					return nil
 				}
 				line := fmt.Appendf(nil, "%s\n", raw)

@@ -23,7 +23,7 @@ func (a *app) serve() *cobra.Command {
 			hup := make(chan os.Signal, 1)
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
-			var progress io.Writer = a.errs
+			progress := a.errs
 			if quiet {
 				progress = nil
 			}

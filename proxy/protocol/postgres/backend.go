@@ -167,6 +167,9 @@ func (m *machine) answer(typ byte, msg []byte) error {
 		if e.kind != 'D' {
 			return unexpected(typ, e)
 		}
+		if e.st != nil {
+			e.st.described = readParameterDescription(body)
+		}
 		pass()
 	case 'T':
 		cols, err := wire.ReadRowDescription(body)

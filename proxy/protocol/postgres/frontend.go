@@ -282,7 +282,11 @@ func (m *machine) bind(body, msg []byte) error {
 	}
 	po := &portal{name: b.Portal, st: st, bind: b, pipeline: m.pipeline}
 	for i := range b.Values {
-		po.params = append(po.params, gate.Param{Value: append([]byte(nil), b.Values[i]...), Null: b.Nulls[i], Binary: wire.Format(b.Formats, i) == 1})
+		p := gate.Param{Value: append([]byte(nil), b.Values[i]...), Null: b.Nulls[i], Binary: wire.Format(b.Formats, i) == 1}
+		if p.Binary && !p.Null {
+			p.Text = shown(st.typeOfParam(i), p.Value)
+		}
+		po.params = append(po.params, p)
 	}
 	b.Values, b.Nulls = nil, nil
 	m.portals[b.Portal] = po

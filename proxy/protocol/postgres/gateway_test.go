@@ -97,3 +97,23 @@ func TestNamesInsideATransaction(t *testing.T) {
 		})
 	}
 }
+
+// An approver reads bound values as text, whatever form the driver sent them in.
+func TestBinaryValuesAreShown(t *testing.T) {
+	g := servertest.Start(t, servertest.Options{})
+	ctx := context.Background()
+	conn := connect(t, g.DSN(g.Agent()), pgx.QueryExecModeCacheStatement)
+	if _, err := conn.Exec(ctx, "SELECT item FROM orders WHERE id = $1 AND amount > $2 AND item <> $3", 17, 1.25, "none"); err != nil {
+		t.Fatal(err)
+	}
+	g.Stop()
+	for _, r := range g.Records("cmd.intent") {
+		if len(r.Action.Reads) > 0 {
+			if r.Detail["$1"] != "17" || r.Detail["$2"] != "1.25" || r.Detail["$3"] != "none" {
+				t.Fatalf("shown as %v", r.Detail)
+			}
+			return
+		}
+	}
+	t.Fatal("no record of the statement")
+}

@@ -91,12 +91,13 @@ type entry struct {
 
 // statement is a prepared statement of the protocol.
 type statement struct {
-	name    string
-	text    string
-	types   []uint32
-	a       *analysis
-	columns []wire.Column // what Describe said; nil before
-	known   bool          // the server has answered ParseComplete
+	name      string
+	text      string
+	types     []uint32
+	a         *analysis
+	columns   []wire.Column // what Describe said; nil before
+	described []uint32      // the types of its parameters, likewise
+	known     bool          // the server has answered ParseComplete
 	// pipeline is the one that Parse belongs to.
 	pipeline int
 }
