@@ -27,7 +27,7 @@ func (a *analysis) rangeFunction(x *pg.RangeFunction, sc *scope) ([]column, bool
 		call := parts[0].GetFuncCall()
 		names := call != nil && a.optionsTable(call)
 		for i := range cols {
-			cols[i].murky = cols[i].murky || murk && !(names && cols[i].name == "option_name")
+			cols[i].murky = cols[i].murky || murk && (!names || cols[i].name != "option_name")
 		}
 		it.cols = append(it.cols, cols...)
 		it.open, it.murky = it.open || open, it.murky || murk

@@ -24,9 +24,11 @@ type session struct {
 	d       *database
 	conn    *pgconn.PgConn
 	exact   bool
-	seen    []string // what reaches the client
-	raw     []string // what the server sent
-	notices []string // since the statement began
+	seen    []string           // what reaches the client
+	raw     []string           // what the server sent
+	notices []string           // since the statement began
+	own     *catalog.Snapshot  // what the open transaction has defined
+	guard   *catalog.Protected // of own
 	cursors map[string]lineage.Verdict
 	plans   map[string]*pg.Node
 	masked  int      // cells
@@ -65,12 +67,43 @@ func (s *session) path() catalog.SearchPath {
 
 func (s *session) judge(stmt *pg.Node) lineage.Verdict {
 	path := s.path()
-	v := lineage.Strict(stmt, s.d.snapshot.Session(path), s.d.protected)
-	if v.Unresolved {
+	v := lineage.Strict(stmt, s.snapshot().Session(path), s.protected())
+	if v.Unresolved && s.own == nil {
 		s.d.reload()
 		v = lineage.Strict(stmt, s.d.snapshot.Session(path), s.d.protected)
 	}
 	return v
+}
+
+func (s *session) snapshot() *catalog.Snapshot {
+	if s.own != nil {
+		return s.own
+	}
+	return s.d.snapshot
+}
+
+func (s *session) protected() *catalog.Protected {
+	if s.own != nil {
+		return s.guard
+	}
+	return s.d.protected
+}
+
+// defined follows a statement that may have changed definitions: what an open
+// transaction has done, it alone sees.
+func (s *session) defined() {
+	s.t.Helper()
+	switch s.conn.TxStatus() {
+	case 'I':
+		s.own, s.guard = nil, nil
+		s.d.reload()
+	case 'T':
+		var err error
+		if s.own, err = catalog.LoadInside(s.t.Context(), simple{s.conn}); err != nil {
+			s.t.Fatal(err)
+		}
+		s.guard, _ = s.own.Protected(protectedColumns, s.d.protected)
+	}
 }
 
 // run answers why the statement was refused, "" if it ran.
@@ -119,12 +152,14 @@ func (s *session) run(sql string) string {
 	switch stmt.Node.(type) {
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt,
 		*pg.Node_FetchStmt, *pg.Node_DeclareCursorStmt, *pg.Node_PrepareStmt, *pg.Node_ExecuteStmt, *pg.Node_ExplainStmt,
-		*pg.Node_CopyStmt, *pg.Node_VariableSetStmt, *pg.Node_TransactionStmt, *pg.Node_ListenStmt, *pg.Node_UnlistenStmt,
+		*pg.Node_CopyStmt, *pg.Node_VariableSetStmt, *pg.Node_ListenStmt, *pg.Node_UnlistenStmt,
 		*pg.Node_ClosePortalStmt, *pg.Node_LockStmt, *pg.Node_TruncateStmt:
-	default:
-		if s.conn.TxStatus() == 'I' {
-			s.d.reload()
+	case *pg.Node_TransactionStmt:
+		if s.own != nil {
+			s.defined()
 		}
+	default:
+		s.defined()
 	}
 	return ""
 }
@@ -138,7 +173,7 @@ func (s *session) exec(sql string, v lineage.Verdict) {
 			for i, c := range r.Values() {
 				f := fields[i]
 				s.raw = append(s.raw, string(c))
-				_, pass := v.Mask(s.d.protected, i, f.TableOID, int16(f.TableAttributeNumber), s.exact)
+				_, pass := v.Mask(s.protected(), i, f.TableOID, int16(f.TableAttributeNumber), s.exact)
 				if pass {
 					s.seen = append(s.seen, string(c))
 				} else {

@@ -125,7 +125,7 @@ func (v *Verdict) Mask(p *catalog.Protected, position int, relation uint32, numb
 	return nil, false
 }
 
-// merge takes what a nested statement brings.
+// columns adds configured columns, each once.
 func (v *Verdict) columns(origins []string) {
 	for _, o := range origins {
 		if i, found := slices.BinarySearch(v.Columns, o); !found {

@@ -6,7 +6,8 @@ import (
 	"sluice.dev/proxy/protocol/postgres/catalog"
 )
 
-// target is the relation that a statement writes.
+// writes finds the relation that a statement writes, and notes what each kind
+// of write reaches. The item is nil only where the statement names no relation.
 func (a *analysis) writes(x *pg.RangeVar, ops ...catalog.Op) (*catalog.Relation, *item, bool) {
 	if x == nil {
 		a.refuse(otherHint, "a statement that writes names no relation")

@@ -787,6 +787,34 @@ select email from customers;
 --- catalog last: run
 set search_path = public, pg_catalog;
 select email, leak(1) from customers;
+--- definitions of an open transaction: refuse
+set search_path = shadow, public;
+begin;
+alter table shadow.customers rename to away;
+select upper(email) from customers;
+--- definitions of an open transaction, masked: run
+set search_path = shadow, public;
+begin;
+drop table shadow.customers;
+select email from customers;
+rollback;
+select email from customers;
+--- definitions undone: run
+set search_path = shadow, public;
+begin;
+savepoint a;
+drop table shadow.customers;
+select email from customers;
+rollback to savepoint a;
+select upper(email) from customers;
+commit;
+--- temp table of an open transaction: run
+begin;
+create temp table customers (id int, email text) on commit drop;
+insert into customers values (1, 'mine@public.example');
+select upper(email) from customers;
+commit;
+select email from customers;
 --- temp table shadows: run
 create temp table customers (id int, email text);
 insert into customers values (1, 'mine@public.example');

@@ -1,6 +1,6 @@
 -- The database that evasions.sql and precision.sql run against. A superuser
 -- runs this in an empty database; the statements then come from the role app,
--- which owns nothing. Every protected value contains the word canary.
+-- which owns nothing but shadow.customers. Every protected value contains the word canary.
 -- Protected: public.customers.email, public.customers.phone,
 -- public.customers.card, public.events.email.
 create extension if not exists postgres_fdw;
@@ -114,7 +114,8 @@ create table "Weird Table" ("E Mail" text, "select" int);
 insert into "Weird Table" values ('plain@public.example', 1);
 
 grant usage on schema shadow to app;
-grant create on schema public to app;
+grant create on schema public, shadow to app;
+alter table shadow.customers owner to app;
 grant all on all tables in schema public, shadow to app;
 grant all on all sequences in schema public to app;
 grant pg_read_all_settings to app;
