@@ -27,9 +27,14 @@ deny contains {"reason": sprintf("%s acts on the server or on other sessions", [
 	name in server_functions
 }
 
-deny contains {"reason": sprintf("%s reads the server's secrets", [relation])} if {
+deny contains {"reason": sprintf("%s is one of the server's secrets", [column])} if {
+	some column in input.command.columns
+	column in secret_columns
+}
+
+deny contains {"reason": sprintf("%s reads the server's configuration files", [relation])} if {
 	some relation in input.command.reads
-	relation in secret_relations
+	relation in file_relations
 }
 
 deny contains {"reason": sprintf("%s is for the database's own administrators", [op])} if {
@@ -58,9 +63,12 @@ server_functions := {
 	"pg_wal_replay_resume",
 }
 
-secret_relations := {
-	"pg_catalog.pg_authid", "pg_catalog.pg_shadow", "pg_catalog.pg_user_mapping", "pg_catalog.pg_user_mappings",
-	"pg_catalog.pg_hba_file_rules", "pg_catalog.pg_file_settings", "pg_catalog.pg_subscription",
+# By column, since every driver looks at pg_roles, a view of pg_authid without its passwords.
+secret_columns := {
+	"pg_catalog.pg_authid.rolpassword", "pg_catalog.pg_shadow.passwd", "pg_catalog.pg_user_mapping.umoptions",
+	"pg_catalog.pg_user_mappings.umoptions", "pg_catalog.pg_subscription.subconninfo",
 }
+
+file_relations := {"pg_catalog.pg_hba_file_rules", "pg_catalog.pg_file_settings"}
 
 session if input.command.operations == ["session"]

@@ -27,9 +27,17 @@ test_denied[name] if {
 		"text run as SQL": {"functions": ["query_to_xml"]},
 		"terminate": {"functions": ["pg_terminate_backend"]},
 		"slot": {"functions": ["pg_logical_slot_get_changes"]},
-		"passwords": {"reads": ["pg_catalog.pg_authid"]},
+		"passwords": {"reads": ["pg_catalog.pg_authid"], "columns": ["pg_catalog.pg_authid.rolpassword"]},
+		"the server's own files": {"reads": ["pg_catalog.pg_hba_file_rules"]},
 		"library": {"operations": ["load"]},
 		"checkpoint": {"operations": ["checkpoint"]},
 	}
 	count(guardrails.deny) == 1 with input as ask(case)
+}
+
+test_roles_are_no_secret if {
+	count(guardrails.deny) == 0 with input as ask({
+		"reads": ["pg_catalog.pg_authid", "pg_catalog.pg_roles"],
+		"columns": ["pg_catalog.pg_authid.rolname", "pg_catalog.pg_roles.rolname"],
+	})
 }
