@@ -161,11 +161,11 @@ func (p *crewProcess) start(ctx context.Context, script string) error {
 	return nil
 }
 
-// stop ends the process and waits for that. It returns the reason.
+// stop ends the process and waits for that. It returns the reason, and how the
+// process ended.
 func (p *crewProcess) stop(reason error) error {
 	_ = p.cmd.Process.Kill() // it may have ended
-	_ = <-p.ended            // killed, most likely
-	return reason
+	return errors.Join(reason, <-p.ended)
 }
 
 // wrote is the end of what the process wrote to stdout or stderr.
