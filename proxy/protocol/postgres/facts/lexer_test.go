@@ -120,6 +120,9 @@ func canonicalOf(t *testing.T, text string) string {
 
 // FuzzLexer holds the lexer to the parser's scanner.
 func FuzzLexer(f *testing.F) {
+	if err := Warm(f.Context()); err != nil {
+		f.Fatal(err)
+	}
 	for _, text := range spellings {
 		f.Add(text)
 	}
@@ -136,6 +139,9 @@ func FuzzLexer(f *testing.F) {
 // FuzzFacts: no text makes the facts panic, and a text of the same shape has
 // the same facts.
 func FuzzFacts(f *testing.F) {
+	if err := Warm(f.Context()); err != nil {
+		f.Fatal(err)
+	}
 	traps, err := os.ReadFile("testdata/traps.txt")
 	if err != nil {
 		f.Fatal(err)

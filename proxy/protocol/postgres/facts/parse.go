@@ -43,8 +43,8 @@ type SyntaxError struct {
 func (e *SyntaxError) Error() string { return e.Message }
 
 // ErrParser is that the parser itself failed. Nothing that it says can be
-// trusted until it has passed its self-test again; SQLSTATE 57P03.
-var ErrParser = errors.New("postgres facts: the SQL parser failed; refused to be safe")
+// trusted from then on, in this process; SQLSTATE 57P03.
+var ErrParser = errors.New("postgres facts: the SQL parser failed: refused to be safe until the gateway is restarted")
 
 // Each instance of the parser takes a second to compile and some 20 MB, and
 // the module makes one for each concurrent call, so calls are limited.
@@ -79,6 +79,10 @@ func Warm(ctx context.Context) error {
 	_, err := Parse("SELECT 1")
 	return err
 }
+
+// Healthy is false once the parser has failed: every Parse answers ErrParser
+// until the process starts again.
+func Healthy() bool { return !broken.Load() }
 
 // Parse reads the text of a message. The caller limits its length. The error
 // is a *SyntaxError, or ErrParser.

@@ -134,19 +134,27 @@ func (s *session) Function(schema, name string, _ int) (facts.Class, string) {
 	key := schema + "\x00" + name
 	full, ok := s.functions[key]
 	if !ok {
-		where := "n.nspname = ANY (current_schemas(true))"
+		// A temporary function is never found by its bare name.
+		where := "n.nspname = ANY (current_schemas(true)) AND n.nspname !~ '^pg_temp'"
 		if schema != "" {
 			where = "n.nspname = " + literal(schema)
 		}
-		rows, err := s.exec(`SELECT n.nspname, p.proname FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-			WHERE p.proname = ` + literal(name) + ` AND ` + where + ` ORDER BY pg_catalog.array_position(current_schemas(true), n.nspname) LIMIT 1`)
+		rows, err := s.exec(`SELECT DISTINCT n.nspname, pg_catalog.array_position(current_schemas(true), n.nspname) AS place
+			FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+			WHERE p.proname = ` + literal(name) + ` AND ` + where + ` ORDER BY place`)
 		if err == nil && len(rows) > 0 {
-			full = string(rows[0][0]) + "." + string(rows[0][1])
+			full = string(rows[0][0]) + "." + name
+		}
+		if len(rows) > 1 { // which one, only the types tell
+			full = "?"
 		}
 		s.functions[key] = full
 	}
-	if full == "" {
+	switch full {
+	case "":
 		return facts.Unknown, ""
+	case "?":
+		return facts.Opaque, name
 	}
 	return facts.Pure, full
 }

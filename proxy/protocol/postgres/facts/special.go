@@ -51,7 +51,6 @@ func init() {
 	each(sensitive("pg_catalog.pg_stat_activity"), "pg_stat_get_activity pg_stat_get_backend_activity")
 	each(sensitive("pg_catalog.pg_prepared_statements"), "pg_prepared_statement")
 	each(sensitive("pg_catalog.pg_cursors"), "pg_cursor")
-	each(sensitive("pg_catalog.pg_statistic"), "pg_mcv_list_items")
 	each(sensitive("pg_catalog.pg_prepared_xacts"), "pg_prepared_xact")
 	each(effect("other"), `pg_terminate_backend pg_cancel_backend pg_reload_conf pg_rotate_logfile pg_rotate_logfile_old
 		pg_log_backend_memory_contexts pg_switch_wal pg_create_restore_point pg_backup_start pg_backup_stop
