@@ -104,7 +104,8 @@ func (m *machine) cleanNotification(msg, body []byte) ([]byte, error) {
 
 // functionResult passes the answer of a FunctionCall.
 func (m *machine) functionResult(e *entry, msg, _ []byte) error {
-	if e.run.a.touches() && !e.run.verdict.Masks.Empty() && e.run.verdict.Masks.Derived.Action != mask.None {
+	_, pass := e.run.a.verdict.Mask(e.run.a.protected, 0, 0, 0, true)
+	if !pass && e.run.verdict.Masks.Derived.Action != mask.None {
 		b, at := wire.Begin(m.toClient, 'V')
 		m.toClient = wire.End(wire.AppendCell(b, nil), at)
 		e.run.masked++

@@ -88,9 +88,9 @@ func (m *machine) answersFirst(typ byte, body []byte) bool {
 	wait := false
 	switch typ {
 	case 'Q', 'P', 'F':
-		wait = m.renaming > 0
+		wait = m.renaming > 0 || m.unsure()
 	case 'B', 'D', 'E', 'C':
-		wait = m.renaming > 0 || m.unsettled(typ, body)
+		wait = m.renaming > 0 || m.unsure() || m.unsettled(typ, body)
 	}
 	if wait && !m.stalled {
 		m.stalled = true
@@ -99,6 +99,13 @@ func (m *machine) answersFirst(typ byte, body []byte) bool {
 		}
 	}
 	return wait
+}
+
+// unsure says whether names of relations may mean something else once a
+// command under way has ended, and the gateway can ask the server then. Inside
+// one pipeline it cannot, and what comes behind is judged by unknown names.
+func (m *machine) unsure() bool {
+	return (m.lens.unsure || m.lens.unsureTemp || m.lens.stale) && len(m.queue) > 0 && !m.unsynced
 }
 
 // unsettled says whether a message is about a name whose last change belongs
