@@ -87,6 +87,7 @@ approval "change" {
   self      = "deny"
   mode      = "wait-then-ticket"
   wait      = "60s"
+  tx_wait   = "60s" # agents' tools work inside transactions; nobody else waits for a lock here
   expires   = "15m"
 }
 

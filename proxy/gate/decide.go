@@ -127,7 +127,7 @@ func (s *Session) judge(c *Command) (j judged) {
 			d = j.decision.Denies[0]
 		}
 		j.refusal = denial(d.Policy, d.Reason, d.Hint)
-	case c.Refuse != nil && !(len(c.RefuseColumns) > 0 && j.plan.Lifted(c.RefuseColumns)):
+	case c.Refuse != nil && (len(c.RefuseColumns) == 0 || !j.plan.Lifted(c.RefuseColumns)):
 		j.refusal = c.Refuse
 	default:
 		j.refusal = maskDenies(c, j.plan)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -133,7 +134,7 @@ func decideOn(ctx context.Context, n *narrator, s *stage, a *agent, check bool, 
 		if d.err == nil && d.r != nil {
 			n.answer(d.r.text())
 		}
-		return nil, fmt.Errorf("%s: %w (%v)", sql, err, d.err)
+		return nil, fmt.Errorf("%s: %w", sql, errors.Join(err, d.err))
 	}
 	n.answer("NOTICE:  " + text)
 	n.see(ticket != "" && strings.Contains(text, s.webURL+"/t/"+ticket), "held: a NOTICE with ticket and link came at once, and the client waits")

@@ -328,10 +328,10 @@ func (s *stage) takeDown() {
 	if s.gateway != nil && s.gateway.Process != nil {
 		_ = s.gateway.Process.Signal(syscall.SIGTERM)
 		select {
-		case <-s.exited:
+		case _ = <-s.exited: // how it ended is in its log
 		case <-time.After(20 * time.Second):
 			_ = s.gateway.Process.Kill()
-			<-s.exited
+			_ = <-s.exited
 		}
 	}
 	if s.log != nil {
