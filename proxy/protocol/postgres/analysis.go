@@ -71,14 +71,14 @@ func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machi
 	}
 	f := stmt.Facts(view)
 	a := &analysis{text: []byte(text), shared: true}
-	inner, known := a.innerFacts(f, m)
+	inner, known := a.innerFacts(f, m, p)
 	if known && len(inner) > 0 {
 		f = f.WithInner(inner...)
 	}
 	a.own = f
 	for i := range stmt.Stmts {
 		v := lineage.Strict(stmt.Stmts[i].Tree, view, p)
-		a.join(v, m, p)
+		a.join(v, m, p, len(stmt.Stmts) == 1)
 		a.step(stmt, i, v)
 	}
 	a.changesPath = f.ChangesPath || f.ChangesRole
@@ -89,21 +89,49 @@ func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machi
 	return a, nil
 }
 
+// meant is what EXECUTE runs or FETCH reads: the analysis of what the session
+// has put under the name; nil when it has put nothing there. sure says that its
+// verdict is the whole truth: it holds under the names and the protected set of
+// now, and no code that the gateway cannot read has run in the session, which
+// could have put another in its place.
+func (m *machine) meant(kind, name string, p *catalog.Protected) (x *analysis, sure bool) {
+	switch kind {
+	case "execute":
+		// The server plans it anew when names mean something else by now.
+		if x = m.prepared[name]; x == nil || !x.shared {
+			return x, false
+		}
+		now, err := m.lens.work(m, string(x.text))
+		if err != nil {
+			return x, false
+		}
+		x = now
+	case "fetch":
+		if x = m.cursors[name]; x == nil {
+			if po := m.portals[name]; po != nil && po.known { // SQL sees the protocol's portals as cursors
+				x = po.st.a
+			}
+		}
+	}
+	return x, x != nil && x.shared && x.protected == p && !m.strange && !p.CastsOpaque()
+}
+
+// strange says whether a command may run code that the gateway cannot read.
+func (a *analysis) strange() bool {
+	f := a.verdict.Facts
+	return f.CallsOpaqueFunction || f.FiresOpaqueTrigger || a.own.Flags.Dynamic || (a.protected.Empty() && !a.own.Session)
+}
+
 // innerFacts finds what EXECUTE runs and FETCH reads; known says that all of
 // it was.
-func (a *analysis) innerFacts(f *facts.Facts, m *machine) (inner []*facts.Facts, known bool) {
+func (a *analysis) innerFacts(f *facts.Facts, m *machine, p *catalog.Protected) (inner []*facts.Facts, known bool) {
 	known = true
 	for _, in := range f.Inner {
-		from := m.prepared
-		switch in.Kind {
-		case "execute":
-		case "fetch":
-			from = m.cursors
-		default:
+		if in.Kind != "execute" && in.Kind != "fetch" {
 			continue
 		}
 		a.shared = false
-		if x := from[in.Name]; x != nil {
+		if x, _ := m.meant(in.Kind, in.Name, p); x != nil {
 			inner = append(inner, x.own)
 		} else {
 			known = false
@@ -113,29 +141,32 @@ func (a *analysis) innerFacts(f *facts.Facts, m *machine) (inner []*facts.Facts,
 }
 
 // join adds one statement's verdict to the whole.
-func (a *analysis) join(v lineage.Verdict, m *machine, p *catalog.Protected) {
-	for _, ref := range []struct {
-		name string
-		from map[string]*analysis
-		what string
-	}{{v.Execute, m.prepared, "prepared statement"}, {v.Fetch, m.cursors, "cursor"}} {
+func (a *analysis) join(v lineage.Verdict, m *machine, p *catalog.Protected, alone bool) {
+	for _, ref := range []struct{ name, kind, what string }{{v.Execute, "execute", "prepared statement"}, {v.Fetch, "fetch", "cursor"}} {
 		if ref.name == "" {
 			continue
 		}
 		a.shared = false
-		if x := ref.from[ref.name]; x != nil {
+		x, sure := m.meant(ref.kind, ref.name, p)
+		switch {
+		case x != nil:
+			if sure && !v.Touches {
+				v.System, v.Proven = x.verdict.System, x.verdict.Proven
+			}
 			v.Columns = append(slices.Clone(v.Columns), x.verdict.Columns...)
-			v.Scrub = v.Scrub || x.verdict.Scrub
-			v.MaskAll = v.MaskAll || x.verdict.MaskAll
 			v.Facts = v.Facts.Or(x.verdict.Facts)
-		} else if !p.Empty() && v.Refuse == "" {
+			v.Touches, v.Scrub, v.MaskAll = v.Touches || x.verdict.Touches, v.Scrub || x.verdict.Scrub, v.MaskAll || x.verdict.MaskAll
+			v.Explain = v.Explain || x.verdict.Explain
+		case !p.Empty() && v.Refuse == "":
 			v.Refuse = fmt.Sprintf("strict lineage: %s %q is not known to this session", ref.what, ref.name)
 			v.Hint = "Prepare or declare it in this session, outside of functions."
 		}
-		if !p.Empty() {
-			// Code on the server may have put another in its place.
+		if !p.Empty() && !sure {
 			v.Touches, v.Scrub = true, true
 		}
+	}
+	if alone {
+		a.verdict.System, a.verdict.Proven = v.System, v.Proven
 	}
 	w := &a.verdict
 	w.Touches, w.MaskAll, w.Scrub, w.Explain = w.Touches || v.Touches, w.MaskAll || v.MaskAll, w.Scrub || v.Scrub, w.Explain || v.Explain

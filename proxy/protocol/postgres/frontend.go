@@ -424,6 +424,7 @@ func (m *machine) release(kind byte, run *running, msg []byte) {
 	}
 	m.clientAfter = max(m.clientAfter, v.Intent)
 	m.lens.effect(m, run.a)
+	m.strange = m.strange || run.a.strange()
 	m.unname(run)
 	e := &entry{kind: kind, run: run, po: run.po, pipeline: m.pipeline}
 	if kind == 'E' {

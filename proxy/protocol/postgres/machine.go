@@ -30,6 +30,9 @@ type machine struct {
 	// prepared and cursors are SQL's own PREPARE and DECLARE, by name.
 	prepared, cursors map[string]*analysis
 
+	// strange: code that the gateway cannot read has run in this session.
+	strange bool
+
 	// held is the command that waits for an approval; the client's later bytes
 	// wait behind it.
 	held *held

@@ -69,3 +69,42 @@ func TestMessagesDoNotReachWhatSQLMade(t *testing.T) {
 		}
 	}
 }
+
+// What EXECUTE and FETCH show of a statement that has nothing to hide is as it
+// is, until code that the gateway cannot read has run: it could have put
+// another statement under the name.
+func TestExecuteAndFetchShowWhatTheirStatementShows(t *testing.T) {
+	g := servertest.Start(t, servertest.Options{})
+	ctx := context.Background()
+	g.Direct("CREATE FUNCTION unread() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN DEALLOCATE p; PREPARE p AS SELECT upper(email) FROM customers WHERE id = 1; RETURN 1; END $$; GRANT CREATE ON SCHEMA public TO crew_app")
+	conn := connect(t, g.DSN(g.Agent()), pgx.QueryExecModeSimpleProtocol)
+	c := conn.PgConn()
+	ask := func(sql string) string {
+		t.Helper()
+		all, err := c.Exec(ctx, sql).ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		if r := all[len(all)-1]; len(r.Rows) > 0 {
+			return string(r.Rows[0][0])
+		}
+		return ""
+	}
+	for _, step := range []struct{ sql, want string }{
+		{"PREPARE p AS SELECT upper(item) FROM orders WHERE id = 1", ""},
+		{"EXECUTE p", "ITEM 1"},
+		{"BEGIN", ""}, {"DECLARE c CURSOR FOR SELECT upper(item) FROM orders ORDER BY id", ""},
+		{"FETCH 1 FROM c", "ITEM 1"}, {"COMMIT", ""},
+		{"PREPARE q AS SELECT email FROM customers WHERE id = 1", ""},
+		{"EXECUTE q", "a***@example.com"},
+		// A change of the catalog makes the server plan anew, and the gateway look anew.
+		{"CREATE TABLE other (a integer)", ""},
+		{"EXECUTE p", "ITEM 1"},
+		{"SELECT unread() < 0", "any"},
+		{"EXECUTE p", "***"},
+	} {
+		if got := ask(step.sql); got != step.want && step.want != "any" {
+			t.Errorf("%s: %q, want %q", step.sql, got, step.want)
+		}
+	}
+}

@@ -77,7 +77,7 @@ var (
  lo_manage brin_summarize_new_values brin_summarize_range`)
 	revealingFunctions = words(`table_to_xml table_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema
  database_to_xml database_to_xml_and_xmlschema
- lo_get loread lo_open pg_stat_get_activity pg_stat_get_backend_activity pg_prepared_statement pg_cursor
+ lo_get loread pg_stat_get_activity pg_stat_get_backend_activity pg_prepared_statement pg_cursor
  pg_get_backend_memory_contexts pg_stat_statements pg_mcv_list_items pg_show_all_file_settings pg_hba_file_rules
  pg_get_publication_tables pg_notification_queue_usage currtid2 pg_column_toast_chunk_id`)
 )

@@ -6,6 +6,8 @@ import os
 import sys
 
 DSN = os.environ["DSN"]
+# Strict lineage refuses what it cannot see through, in words of its own: left out where something is masked.
+STRICT = os.environ.get("STRICT") == "1"
 MODE = sys.argv[1] if len(sys.argv) > 1 else "same"
 
 

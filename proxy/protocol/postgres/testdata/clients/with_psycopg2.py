@@ -7,7 +7,7 @@ import threading
 import psycopg2
 import psycopg2.extras
 import psycopg2.extensions
-from show import DSN, MASKED, MODE, TYPES, show
+from show import DSN, MASKED, MODE, STRICT, TYPES, show
 
 
 def same():
@@ -19,7 +19,6 @@ def same():
     show("types", cur.fetchone(), [(c.name, c.type_code) for c in cur.description])
     cur.execute("DROP TABLE IF EXISTS p2; CREATE TABLE p2 (id serial PRIMARY KEY, t text, n numeric(10,2), b bytea)")
     show("status", cur.statusmessage)
-    conn.commit()  # strict lineage knows what is committed
     cur.execute("INSERT INTO p2 (t, n, b) VALUES (%s, %s, %s) RETURNING id", ("it's \\ é", 1.25, psycopg2.Binary(b"\0\xff")))
     show("insert", cur.fetchone(), cur.statusmessage, cur.rowcount)
     psycopg2.extras.execute_values(cur, "INSERT INTO p2 (t, n) VALUES %s", [(f"row {i}", i) for i in range(250)], page_size=100)
@@ -46,7 +45,7 @@ def same():
     cur.copy_expert("COPY (SELECT t, n FROM p2 ORDER BY id DESC LIMIT 5) TO STDOUT WITH CSV HEADER", out)
     show("copy", out.getvalue())
     cur.execute("SAVEPOINT one")
-    for sql in ("SELECT 1/0", "INSERT INTO p2 (id) VALUES (1)", "SELECT x FROM p2", "nonsense"):
+    for sql in ("SELECT 1/0", "INSERT INTO p2 (id) VALUES (1)") + (() if STRICT else ("SELECT x FROM p2",)):
         try:
             cur.execute(sql)
         except psycopg2.Error as e:
@@ -62,6 +61,8 @@ def same():
     show("hstore", psycopg2.extras.HstoreAdapter.get_oids(conn))
     cur.execute("SELECT * FROM generate_series(1, 3) a(x), (VALUES ('p'), ('q')) b(y) ORDER BY 1, 2")
     show("join", cur.fetchall())
+    if not STRICT:
+        cur.execute("DO $$ BEGIN RAISE NOTICE 'from do %', 1; END $$")
     cur.execute("DROP TABLE IF EXISTS p2_none")
     show("notices", conn.notices)
     cur.execute("LISTEN p2_channel")
@@ -76,9 +77,10 @@ def same():
     lo = conn.lobject(0, "wb")
     lo.write(b"large object " * 1000)
     lo.close()
-    lo = conn.lobject(lo.oid, "rb")
-    lo.seek(6)
-    show("large object", lo.read(6), lo.tell())
+    if not STRICT:  # what a large object holds is nobody's column: it is masked
+        lo = conn.lobject(lo.oid, "rb")
+        lo.seek(6)
+        show("large object", lo.read(6), lo.tell())
     lo.unlink()
     conn.commit()
     cur.execute("DROP TABLE p2")
