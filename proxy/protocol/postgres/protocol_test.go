@@ -322,7 +322,13 @@ func TestNotifications(t *testing.T) {
 }
 
 func TestLargeObjects(t *testing.T) {
-	g := startSuite(t, servertest.Options{})
+	for _, masks := range []string{"-", ""} {
+		t.Run("masks "+masks, func(t *testing.T) { largeObjects(t, masks) })
+	}
+}
+
+func largeObjects(t *testing.T, masks string) {
+	g := startSuite(t, servertest.Options{Masks: masks})
 	r := login(t, g, g.Agent())
 	oid := func(name string, args string) int {
 		var n int
@@ -338,13 +344,11 @@ func TestLargeObjects(t *testing.T) {
 		return r.until('Z')
 	}
 	value := func(out []message) string {
-		for _, m := range out {
-			if m.typ == 'V' && len(m.body) > 4 {
-				return string(m.body[4:])
-			}
+		t.Helper()
+		if types(out) != "VZ" {
+			t.Fatalf("no result: %v", out)
 		}
-		t.Fatalf("no result: %v", out)
-		return ""
+		return string(out[0].body[4:])
 	}
 	r.must("BEGIN")
 	object := value(call(oid("lo_creat", "integer"), u32(-1)))
@@ -355,17 +359,20 @@ func TestLargeObjects(t *testing.T) {
 	r.must("COMMIT")
 	r.must("BEGIN")
 	fd = value(call(oid("lo_open", "oid,integer"), object, u32(0x40000)))
-	if got := value(call(oid("loread", "integer,integer"), fd, u32(100))); got != "hello" {
-		t.Fatalf("loread: %q", got)
+	want := "hello"
+	if masks == "" {
+		want = "" // what a large object holds is data of unknown origin
+	}
+	if got := value(call(oid("loread", "integer,integer"), fd, u32(100))); got != want {
+		t.Fatalf("loread: %q, want %q", got, want)
 	}
 	r.must("COMMIT")
 	r.want("another function", call(oid("pg_ls_dir", "text"), "."), "EZ", "", "42501")
 	r.want("one that there is not", call(4000000000), "EZ", "", "42501")
 	r.want("one with effects", call(oid("pg_terminate_backend", "integer,bigint"), u32(1), u32(0)+u32(0)), "EZ", "", "42501")
-	if got := call(oid("lo_unlink", "oid"), object); types(got) == "VZ" {
-		t.Log("lo_unlink runs")
+	if got := rows(r.must("SELECT 8")); got != "8" {
+		t.Fatal(got)
 	}
-	r.works()
 }
 
 func TestCancel(t *testing.T) {
