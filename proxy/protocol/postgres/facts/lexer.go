@@ -165,7 +165,7 @@ func (l *lexer) quoted(i int, quote byte, escapes bool, kind tokenKind) tokenKin
 		case c == '\\' && escapes:
 			i++
 		case c == quote:
-			if l.at(i+1) == quote {
+			if l.at(i+1) == quote && kind != tokBits {
 				i++
 				continue
 			}
