@@ -25,8 +25,8 @@ import (
 // Compile makes a generation of a configuration. Errors point at the line of
 // HCL or Rego that is at fault; nothing of a failed try stays open.
 func Compile(ctx context.Context, cfg *config.Config, shared *Shared) (_ *Generation, err error) {
-	g := &Generation{Config: cfg, Loaded: time.Now(), Providers: make(map[string]*oidc.Provider),
-		connections: make(map[string]*gate.Connection), closed: make(chan struct{}), logger: shared.Logger}
+	g := &Generation{cfg: cfg, Loaded: time.Now(), Providers: make(map[string]*oidc.Provider),
+		connections: make(map[string]*gate.Connection), closed: make(chan struct{}), logger: shared.logger}
 	g.refs.Store(1)
 	defer func() {
 		if err != nil {
@@ -35,6 +35,14 @@ func Compile(ctx context.Context, cfg *config.Config, shared *Shared) (_ *Genera
 	}()
 	if err := g.identities(ctx, shared); err != nil {
 		return nil, err
+	}
+	if c := cfg.Console; c != nil {
+		g.console = &ConsoleBlock{URL: c.URL, ClientID: c.ClientID, Auditors: c.Auditors, Operators: c.Operators}
+		if c.ClientSecret != nil {
+			if g.console.ClientSecret, err = secret(c.ClientSecret); err != nil {
+				return nil, cfg.Fail(c.Pos, err, "console", err.Error())
+			}
+		}
 	}
 	modules, err := g.plugins(ctx, shared)
 	if err != nil {
@@ -60,15 +68,15 @@ func Compile(ctx context.Context, cfg *config.Config, shared *Shared) (_ *Genera
 }
 
 func (g *Generation) identities(ctx context.Context, shared *Shared) error {
-	for _, b := range g.Config.Identities {
-		p, release, err := shared.Issuers.acquire(ctx, b, b.Audiences)
+	for _, b := range g.cfg.Identities {
+		p, release, err := shared.issuers.acquire(ctx, b, b.Audiences)
 		if err != nil {
-			return g.Config.Fail(b.Pos, err, fmt.Sprintf("identity %q", b.Name), err.Error())
+			return g.cfg.Fail(b.Pos, err, fmt.Sprintf("identity %q", b.Name), err.Error())
 		}
 		g.Providers[b.Name], g.releases = p, append(g.releases, release)
-		if c := g.Config.Console; c != nil && c.Identity == b.Name {
-			if g.Login, release, err = shared.Issuers.acquire(ctx, b, []string{c.ClientID}); err != nil {
-				return g.Config.Fail(c.Pos, err, "console", err.Error())
+		if c := g.cfg.Console; c != nil && c.Identity == b.Name {
+			if g.Login, release, err = shared.issuers.acquire(ctx, b, []string{c.ClientID}); err != nil {
+				return g.cfg.Fail(c.Pos, err, "console", err.Error())
 			}
 			g.releases = append(g.releases, release)
 		}
@@ -78,12 +86,12 @@ func (g *Generation) identities(ctx context.Context, shared *Shared) error {
 
 func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*plugin.Module, error) {
 	out := make(map[string]*plugin.Module)
-	for _, b := range g.Config.Plugins {
+	for _, b := range g.cfg.Plugins {
 		wasm, err := os.ReadFile(b.Module.Abs)
 		if err != nil {
-			return nil, g.Config.Fail(b.Module.Pos, err, fmt.Sprintf("plugin %q", b.Name), err.Error())
+			return nil, g.cfg.Fail(b.Module.Pos, err, fmt.Sprintf("plugin %q", b.Name), err.Error())
 		}
-		m, err := shared.Plugins.Load(ctx, plugin.Spec{Name: b.Name, Wasm: wasm, SHA256: b.SHA256, Unpinned: b.Unpinned,
+		m, err := shared.plugins.Load(ctx, plugin.Spec{Name: b.Name, Wasm: wasm, SHA256: b.SHA256, Unpinned: b.Unpinned,
 			Settings: b.Settings, Grants: b.Grants})
 		if err != nil {
 			text := err
@@ -91,7 +99,7 @@ func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*p
 			if errors.As(err, &le) {
 				text = le.Err
 			}
-			return nil, g.Config.Fail(b.Pos, err, fmt.Sprintf("plugin %q", b.Name), text.Error())
+			return nil, g.cfg.Fail(b.Pos, err, fmt.Sprintf("plugin %q", b.Name), text.Error())
 		}
 		g.modules = append(g.modules, m)
 		out[b.Name] = m
@@ -122,7 +130,7 @@ func Policies(ctx context.Context, cfg *config.Config) (*policy.Set, error) {
 }
 
 func (g *Generation) connection(c *config.Connection, shared *Shared, modules map[string]*plugin.Module, approvals map[string]approval.Rule) (*gate.Connection, error) {
-	cfg := g.Config
+	cfg := g.cfg
 	fail := func(err error) error {
 		return cfg.Fail(c.Pos, err, fmt.Sprintf("connection %q", c.Name), err.Error())
 	}
@@ -197,14 +205,14 @@ func (g *Generation) protect(gc *gate.Connection) error {
 	columns, blocks := gc.Policy.MaskColumns()
 	add(columns...)
 	for _, b := range blocks {
-		i := slices.IndexFunc(g.Config.Masks, func(m *config.Mask) bool { return m.Name == b })
+		i := slices.IndexFunc(g.cfg.Masks, func(m *config.Mask) bool { return m.Name == b })
 		if i < 0 {
 			return fmt.Errorf("a policy masks with block %q, which there is not", b)
 		}
 		if !slices.ContainsFunc(gc.Rules, func(r mask.Rule) bool { return r.Name == b }) {
 			return fmt.Errorf("a policy masks with block %q, which does not apply to this connection", b)
 		}
-		add(g.Config.Masks[i].Columns...)
+		add(g.cfg.Masks[i].Columns...)
 	}
 	slices.Sort(gc.Protected)
 	return nil
@@ -218,7 +226,7 @@ var protocols = map[string]func(*config.Connection, *gate.Connection, *Shared) (
 func postgresOptions(c *config.Connection, gc *gate.Connection, shared *Shared) (any, error) {
 	u := &postgres.Upstream{Address: c.Address, Database: c.Database, User: c.User}
 	if c.Password != nil {
-		src, err := Secret(c.Password)
+		src, err := secret(c.Password)
 		if err != nil {
 			return nil, err
 		}
@@ -231,11 +239,11 @@ func postgresOptions(c *config.Connection, gc *gate.Connection, shared *Shared) 
 	if u.TLS, err = upstreamTLS(c); err != nil {
 		return nil, err
 	}
-	return &postgres.Options{Upstream: u, Databases: c.Postgres.Databases, Catalogs: shared.Catalogs, Columns: gc.Protected, Limits: gc.Limits}, nil
+	return &postgres.Options{Upstream: u, Databases: c.Postgres.Databases, Catalogs: shared.catalogs, Columns: gc.Protected, Limits: gc.Limits}, nil
 }
 
-// Secret is the source that a reference names.
-func Secret(ref *config.SecretRef) (credential.Source, error) {
+// secret is the source that a reference names.
+func secret(ref *config.SecretRef) (credential.Source, error) {
 	switch ref.Kind {
 	case config.SecretEnv:
 		return credential.Env(ref.Args[0]), nil

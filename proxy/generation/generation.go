@@ -29,15 +29,22 @@ import (
 // Shared is what generations have in common: what would be slow or wrong to
 // make anew at a reload.
 type Shared struct {
-	Plugins  *plugin.Runtime
-	Catalogs *postgres.Catalogs
-	Issuers  *Issuers
-	Logger   *slog.Logger
+	plugins  *plugin.Runtime
+	catalogs *postgres.Catalogs
+	issuers  *issuers
+	logger   *slog.Logger
 }
+
+// Share makes it; Close it after the last generation, and before the plugins.
+func Share(plugins *plugin.Runtime, logger *slog.Logger) *Shared {
+	return &Shared{plugins: plugins, catalogs: &postgres.Catalogs{}, issuers: &issuers{}, logger: logger}
+}
+
+// Close stops following what generations follow.
+func (s *Shared) Close() { s.catalogs.Close() }
 
 // Generation is one compiled configuration.
 type Generation struct {
-	Config *config.Config
 	// Providers are the identity blocks by name.
 	Providers map[string]*oidc.Provider
 	// Login proves the ID tokens of those who log in to the console, which are
@@ -47,6 +54,8 @@ type Generation struct {
 	Policies *policy.Set
 	Loaded   time.Time
 
+	cfg         *config.Config
+	console     *ConsoleBlock
 	id          string
 	connections map[string]*gate.Connection
 	modules     []*plugin.Module
@@ -130,7 +139,7 @@ func rules(cfg *config.Config, labels map[string]string) (out []mask.Rule, err e
 // Verifiers are the identity providers in the order of the configuration.
 func (g *Generation) Verifiers() oidc.Providers {
 	var out oidc.Providers
-	for _, b := range g.Config.Identities {
+	for _, b := range g.cfg.Identities {
 		out = append(out, g.Providers[b.Name])
 	}
 	return out

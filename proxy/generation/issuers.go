@@ -14,9 +14,9 @@ import (
 	"sluice.dev/proxy/identity/oidc"
 )
 
-// Issuers keeps identity providers over generations, with the keys that they
+// issuers keeps identity providers over generations, with the keys that they
 // have fetched: a reload while an issuer is down must not refuse every log-in.
-type Issuers struct {
+type issuers struct {
 	mu    sync.Mutex
 	known map[string]*issuer
 }
@@ -28,7 +28,7 @@ type issuer struct {
 
 // acquire returns the provider of an identity block for an audience, an old
 // one where nothing about it has changed; release gives it back.
-func (i *Issuers) acquire(ctx context.Context, b *config.Identity, audiences []string) (p *oidc.Provider, release func(), err error) {
+func (i *issuers) acquire(ctx context.Context, b *config.Identity, audiences []string) (p *oidc.Provider, release func(), err error) {
 	o := oidc.Options{Issuer: b.Issuer, Audiences: audiences, SubjectClaim: b.SubjectClaim, GroupsClaim: b.GroupsClaim,
 		DisplayClaim: b.DisplayClaim, KindClaim: b.KindClaim, ActorClaim: b.ActorClaim, Kinds: b.Kinds, Claims: b.Claims,
 		Skew: b.Skew, Lazy: true}

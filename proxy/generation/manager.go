@@ -105,9 +105,9 @@ func (m *Manager) settled(g *Generation) error {
 	if old == nil {
 		return nil
 	}
-	a, b := &old.Config.Gateway, &g.Config.Gateway
+	a, b := &old.cfg.Gateway, &g.cfg.Gateway
 	if a.DataDir.Abs != b.DataDir.Abs || a.Name != b.Name {
-		return g.Config.Fail(b.Pos, nil, "gateway", "name and data_dir cannot change while the gateway runs: restart it")
+		return g.cfg.Fail(b.Pos, nil, "gateway", "name and data_dir cannot change while the gateway runs: restart it")
 	}
 	return nil
 }

@@ -26,10 +26,10 @@ func (g *Gateway) backend() console.Backend { return &backend{g} }
 // access says which groups may see and do what, by the newest configuration.
 func (g *Gateway) access() console.Access {
 	gen := g.manager.Generation()
-	if gen == nil || gen.Config.Console == nil {
+	if gen == nil || gen.Console() == nil {
 		return console.Access{}
 	}
-	return console.Access{Auditors: gen.Config.Console.Auditors, Operators: gen.Config.Console.Operators}
+	return console.Access{Auditors: gen.Console().Auditors, Operators: gen.Console().Operators}
 }
 
 // kinds of error, by what caused it.
@@ -234,7 +234,7 @@ func (b *backend) Status(context.Context) (console.Status, error) {
 	s := console.Status{Gateway: g.name, Version: g.o.Version, Started: g.started, Ready: true, LogOrigin: g.log.Origin(),
 		LogHead: g.log.Stats().Size, LogDurable: uint64(g.log.Durable())}
 	if gen := g.manager.Generation(); gen != nil {
-		s.Generation, s.Loaded, s.Development = gen.ID(), gen.Loaded, gen.Config.Gateway.Development
+		s.Generation, s.Loaded, s.Development = gen.ID(), gen.Loaded, gen.Development()
 	}
 	if tried, err := g.manager.Last(); !tried.IsZero() {
 		s.ReloadTried = tried

@@ -20,14 +20,13 @@ import (
 
 	"sluice.dev/proxy/approval"
 	"sluice.dev/proxy/audit"
-	"sluice.dev/proxy/config"
 	"sluice.dev/proxy/console"
+	"sluice.dev/proxy/credential"
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/generation"
 	"sluice.dev/proxy/identity"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/plugin"
-	"sluice.dev/proxy/protocol/postgres"
 	"sluice.dev/proxy/recording"
 	"sluice.dev/proxy/server/api"
 	"sluice.dev/proxy/state"
@@ -53,24 +52,24 @@ type Options struct {
 
 // Gateway is one running process: everything that outlives a generation.
 type Gateway struct {
-	o        Options
-	started  time.Time
-	name     string
-	dataDir  string
-	log      *audit.Log
-	store    state.Store
-	ledger   *approval.Ledger
-	records  *recording.Store
-	plugins  *plugin.Runtime
-	catalogs *postgres.Catalogs
-	gate     *gate.Gateway
-	manager  *generation.Manager
-	changes  *changes
-	console  *Swap
-	pages    *console.Console // behind console; nil: none is configured
-	ctx      context.Context  // ends when serving does; for what lives as long as the process
-	admin    *Admin
-	metrics  *prometheus.Registry
+	o       Options
+	started time.Time
+	name    string
+	dataDir string
+	log     *audit.Log
+	store   state.Store
+	ledger  *approval.Ledger
+	records *recording.Store
+	plugins *plugin.Runtime
+	shared  *generation.Shared
+	gate    *gate.Gateway
+	manager *generation.Manager
+	changes *changes
+	console *Swap
+	pages   *console.Console // behind console; nil: none is configured
+	ctx     context.Context  // ends when serving does; for what lives as long as the process
+	admin   *Admin
+	metrics *prometheus.Registry
 
 	closers []func()
 }
@@ -109,29 +108,27 @@ func (g *Gateway) atEnd(f func()) { g.closers = append(g.closers, f) }
 // open makes everything that serving needs, in the order in which one part
 // rests on the other.
 func (g *Gateway) open(ctx context.Context) error {
-	cfg, err := config.Load(g.o.Config...)
+	p, err := generation.ReadProcess(g.o.Config...)
 	if err != nil {
 		return err
 	}
-	g.name, g.dataDir = cfg.Gateway.Name, cfg.Gateway.DataDir.Abs
+	g.name, g.dataDir = p.Name, p.DataDir
 	if err := os.MkdirAll(g.dataDir, 0o700); err != nil {
 		return fmt.Errorf("server: data_dir: %w", err)
 	}
-	key, err := secretOrMade(ctx, cfg.Gateway.MaskKey, filepath.Join(g.dataDir, "mask.key"))
+	key, err := secretOrMade(ctx, p.MaskKey, filepath.Join(g.dataDir, "mask.key"))
 	if err != nil {
 		return err
 	}
 	maskKey := mask.NewKey(key)
 	g.say("opening the audit log in %s", g.dataDir)
-	if err := g.openLog(ctx, cfg); err != nil {
+	if err := g.openLog(ctx, p); err != nil {
 		return err
 	}
-	if g.store, err = state.OpenFile(statePath(cfg, g.dataDir)); err != nil {
+	if g.store, err = state.OpenFile(p.StatePath); err != nil {
 		return err
 	}
 	g.atEnd(func() { g.store.Close() })
-	g.catalogs = &postgres.Catalogs{}
-	g.atEnd(g.catalogs.Close)
 	if g.plugins, err = plugin.NewRuntime(ctx, plugin.Options{CacheDir: filepath.Join(g.dataDir, "compiled"), Logger: g.o.Logger,
 		Pseudonym: func(kind, scope string, value []byte) []byte {
 			return []byte(maskKey.Pseudonym(kind+"\x00"+scope, value))
@@ -143,8 +140,10 @@ func (g *Gateway) open(ctx context.Context) error {
 			g.o.Logger.Warn("server: plugins did not close", "error", err)
 		}
 	})
-	g.manager = &generation.Manager{Shared: &generation.Shared{Plugins: g.plugins, Catalogs: g.catalogs, Issuers: &generation.Issuers{}, Logger: g.o.Logger},
-		Load: func() (*config.Config, error) { return config.Load(g.o.Config...) }, Changed: g.changed}
+	g.shared = generation.Share(g.plugins, g.o.Logger)
+	g.atEnd(g.shared.Close)
+	g.manager = &generation.Manager{Shared: g.shared,
+		Load: generation.Loader(g.o.Config...), Changed: g.changed}
 	g.gate = gate.New(gate.Options{Name: g.name, Log: g.log, Recordings: g.records, Key: maskKey, Current: g.manager.Current,
 		TicketURL: g.ticketURL, RedactAll: g.redactAll, OnChange: func(ticket string) { g.changes.tell(console.Change{Kind: console.ChangeHold, ID: ticket}) },
 		OnSession: func(id string) { g.changes.tell(console.Change{Kind: console.ChangeSession, ID: id}) },
@@ -174,14 +173,10 @@ func (g *Gateway) open(ctx context.Context) error {
 	return nil
 }
 
-func (g *Gateway) openLog(ctx context.Context, cfg *config.Config) error {
-	o := audit.Options{Origin: g.name + "/log/n1", CheckpointEvery: cfg.Audit.Checkpoint, Logger: g.o.Logger, Files: g.o.Files}
-	if ref := cfg.Audit.SigningKey; ref != nil {
-		src, err := generation.Secret(ref)
-		if err != nil {
-			return err
-		}
-		s, err := src.Fetch(ctx)
+func (g *Gateway) openLog(ctx context.Context, p *generation.Process) error {
+	o := audit.Options{Origin: g.name + "/log/n1", CheckpointEvery: p.Checkpoint, Logger: g.o.Logger, Files: g.o.Files}
+	if p.SigningKey != nil {
+		s, err := p.SigningKey.Fetch(ctx)
 		if err != nil {
 			return err
 		}
@@ -205,21 +200,10 @@ func (g *Gateway) openLog(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-func statePath(cfg *config.Config, dataDir string) string {
-	if !cfg.State.Path.IsZero() {
-		return cfg.State.Path.Abs
-	}
-	return filepath.Join(dataDir, "state.db")
-}
-
 // secretOrMade reads a key, or makes one of 32 random bytes in a file that is
 // there from then on.
-func secretOrMade(ctx context.Context, ref secretRef, path string) ([]byte, error) {
-	if ref != nil {
-		src, err := generation.Secret(ref)
-		if err != nil {
-			return nil, err
-		}
+func secretOrMade(ctx context.Context, src credential.Source, path string) ([]byte, error) {
+	if src != nil {
 		s, err := src.Fetch(ctx)
 		if err != nil {
 			return nil, err
@@ -245,8 +229,6 @@ func secretOrMade(ctx context.Context, ref secretRef, path string) ([]byte, erro
 	return b, nil
 }
 
-type secretRef = *config.SecretRef
-
 // changed records each try to change what decides: it is on disk before the
 // new generation is used.
 func (g *Gateway) changed(by string, gen *generation.Generation, failed error) error {
@@ -259,12 +241,12 @@ func (g *Gateway) changed(by string, gen *generation.Generation, failed error) e
 		r.Detail["error"] = failed.Error()
 		g.o.Logger.Error("the configuration was not taken: the old one stays", "error", failed)
 	} else {
-		digest, err := g.log.Object("config", []byte(gen.Config.Redacted()))
+		digest, err := g.log.Object("config", []byte(gen.Text()))
 		if err != nil {
 			return err
 		}
 		r.Config.Objects = map[string]string{"config": digest}
-		if gen.Config.Gateway.Development {
+		if gen.Development() {
 			r.Detail["development"] = "true"
 		}
 		g.o.Logger.Info("generation in force", "id", gen.ID(), "by", by)
@@ -284,25 +266,23 @@ func (g *Gateway) changed(by string, gen *generation.Generation, failed error) e
 
 func (g *Gateway) ticketURL(ticket string) string {
 	gen := g.manager.Generation()
-	if gen == nil || gen.Config.Console == nil || gen.Config.Console.URL == "" {
+	if gen == nil || gen.Console() == nil || gen.Console().URL == "" {
 		return ""
 	}
-	return gen.Config.Console.URL + "/t/" + ticket
+	return gen.Console().URL + "/t/" + ticket
 }
 
 func (g *Gateway) redactAll() bool {
 	gen := g.manager.Generation()
-	return gen != nil && gen.Config.Audit.RedactLiterals == "all"
+	return gen != nil && gen.RedactAll()
 }
 
 // personName is how others read a person: dba-2@corp, by the identity block
 // that proved it.
 func (g *Gateway) personName(p *identity.Principal) string {
 	if gen := g.manager.Generation(); gen != nil {
-		for _, b := range gen.Config.Identities {
-			if b.Issuer == p.Issuer {
-				return p.Subject + "@" + b.Name
-			}
+		if name := gen.IdentityName(p.Issuer); name != "" {
+			return p.Subject + "@" + name
 		}
 	}
 	return p.Subject + "@" + p.Issuer
@@ -329,7 +309,7 @@ func (g *Gateway) serve(ctx context.Context, reload <-chan os.Signal) error {
 	defer wg.Wait()
 	defer cancel(nil)
 	addresses := make(map[string]net.Addr)
-	for _, l := range gen.Config.Listeners {
+	for _, l := range gen.Addresses() {
 		if err := g.listen(ctx, &wg, cancel, l, handlers, addresses); err != nil {
 			cancel(err)
 			return err
@@ -346,8 +326,7 @@ func (g *Gateway) serve(ctx context.Context, reload <-chan os.Signal) error {
 		}
 	})
 	w := &watcher{reload: func(by string) { _ = g.manager.Reload(ctx, by) }, logger: g.o.Logger,
-		files: func() []string { return g.manager.Generation().Config.Files() },
-		watch: func() bool { return g.manager.Generation().Config.Reload.Watch }}
+		files: func() []string { return g.manager.Generation().Watched() }}
 	wg.Go(func() { w.run(ctx, reload) })
 	wg.Go(func() {
 		select {
@@ -372,21 +351,21 @@ func (g *Gateway) serve(ctx context.Context, reload <-chan os.Signal) error {
 }
 
 // listen opens one listener and serves it.
-func (g *Gateway) listen(ctx context.Context, wg *sync.WaitGroup, fail context.CancelCauseFunc, l *config.Listener, handlers map[string]generation.Handler, addresses map[string]net.Addr) error {
+func (g *Gateway) listen(ctx context.Context, wg *sync.WaitGroup, fail context.CancelCauseFunc, l generation.Address, handlers map[string]generation.Handler, addresses map[string]net.Addr) error {
 	var certificate *Certificate
-	if !l.TLS.Insecure {
+	if l.CertFile != "" {
 		var err error
-		if certificate, err = LoadCertificate(l.TLS.CertFile.Abs, l.TLS.KeyFile.Abs); err != nil {
-			return fmt.Errorf("server: %s: listener %q: %w", l.Pos, l.Name, err)
+		if certificate, err = LoadCertificate(l.CertFile, l.KeyFile); err != nil {
+			return fmt.Errorf("server: %s: listener %q: %w", l.At, l.Name, err)
 		}
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", l.Address)
 	if err != nil {
-		return fmt.Errorf("server: %s: listener %q: %w", l.Pos, l.Name, err)
+		return fmt.Errorf("server: %s: listener %q: %w", l.At, l.Name, err)
 	}
-	if l.TLS.Insecure && !Loopback(ln.Addr()) {
+	if certificate == nil && !Loopback(ln.Addr()) {
 		ln.Close()
-		return fmt.Errorf("server: %s: listener %q: plain text is for loopback only: give cert_file and key_file", l.Pos, l.Name)
+		return fmt.Errorf("server: %s: listener %q: plain text is for loopback only: give cert_file and key_file", l.At, l.Name)
 	}
 	addresses[l.Name] = ln.Addr()
 	if l.Protocol == "https" {
@@ -405,7 +384,7 @@ func (g *Gateway) listen(ctx context.Context, wg *sync.WaitGroup, fail context.C
 	handle, ok := handlers[l.Protocol]
 	if !ok {
 		ln.Close()
-		return fmt.Errorf("server: %s: listener %q: protocol %q is not available", l.Pos, l.Name, l.Protocol)
+		return fmt.Errorf("server: %s: listener %q: protocol %q is not available", l.At, l.Name, l.Protocol)
 	}
 	gl := &generation.Listener{Connection: l.Connection}
 	if certificate != nil {

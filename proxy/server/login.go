@@ -11,25 +11,23 @@ import (
 // renewConsole brings the console in line with a new generation; the first one
 // makes it.
 func (g *Gateway) renewConsole(gen *generation.Generation) {
-	c := gen.Config.Console
+	c := gen.Console()
 	if c == nil || gen.Login == nil {
 		g.console.Set(nil)
 		g.pages = nil
 		return
 	}
 	o := console.Options{URL: c.URL, Issuer: gen.Login.Issuer(), ClientID: c.ClientID, Gateway: g.name,
-		Access: console.Access{Auditors: c.Auditors, Operators: c.Operators}, Development: gen.Config.Gateway.Development,
+		Access: console.Access{Auditors: c.Auditors, Operators: c.Operators}, Development: gen.Development(),
 		Backend: g.backend(), Logger: g.o.Logger,
 		// By the provider of the moment: this generation's may be closed by then.
 		Verify: func(ctx context.Context, raw string) (*identity.Principal, error) {
 			return g.manager.VerifyLogin(ctx, raw)
 		}}
-	if c.ClientSecret != nil {
-		if src, err := generation.Secret(c.ClientSecret); err == nil {
-			o.ClientSecret = func() (string, error) {
-				s, err := src.Fetch(context.Background())
-				return s.Reveal(), err
-			}
+	if src := c.ClientSecret; src != nil {
+		o.ClientSecret = func() (string, error) {
+			s, err := src.Fetch(context.Background())
+			return s.Reveal(), err
 		}
 	}
 	var err error

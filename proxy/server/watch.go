@@ -15,8 +15,7 @@ import (
 // has happened for a moment.
 type watcher struct {
 	reload func(by string)
-	files  func() []string
-	watch  func() bool
+	files  func() []string // none: nothing is watched
 	logger *slog.Logger
 }
 
@@ -67,7 +66,7 @@ func (w *watcher) run(ctx context.Context, signals <-chan os.Signal) {
 				fs.Events = nil
 				continue
 			}
-			if w.watch() && w.concerns(e.Name) && !e.Has(fsnotify.Chmod) {
+			if w.concerns(e.Name) && !e.Has(fsnotify.Chmod) {
 				timer.Reset(settle)
 			}
 		case err, ok := <-fs.Errors:
@@ -86,7 +85,8 @@ func (w *watcher) run(ctx context.Context, signals <-chan os.Signal) {
 // concerns says whether a file is one that the configuration names, or is in a
 // folder that it names.
 func (w *watcher) concerns(path string) bool {
-	for _, f := range w.files() {
+	files := w.files()
+	for _, f := range files {
 		if path == f || filepath.Dir(path) == f {
 			return true
 		}
@@ -96,5 +96,5 @@ func (w *watcher) concerns(path string) bool {
 	}
 	// A configuration folder, or a link that is swapped: ..data of a
 	// Kubernetes mount.
-	return filepath.Base(path) == "..data" || filepath.Ext(path) == ".hcl"
+	return len(files) > 0 && (filepath.Base(path) == "..data" || filepath.Ext(path) == ".hcl")
 }

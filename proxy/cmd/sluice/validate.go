@@ -13,7 +13,6 @@ import (
 	"sluice.dev/proxy/generation"
 	"sluice.dev/proxy/plugin"
 	"sluice.dev/proxy/policy"
-	"sluice.dev/proxy/protocol/postgres"
 )
 
 // errSilent has been explained already.
@@ -35,12 +34,12 @@ func (a *app) checked(ctx context.Context) (*config.Config, *generation.Generati
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	catalogs := &postgres.Catalogs{}
+	shared := generation.Share(plugins, a.logger(0))
 	closeAll := func() {
-		catalogs.Close()
+		shared.Close()
 		_ = plugins.Close(context.WithoutCancel(ctx))
 	}
-	gen, err := generation.Compile(ctx, cfg, &generation.Shared{Plugins: plugins, Catalogs: catalogs, Issuers: &generation.Issuers{}, Logger: a.logger(0)})
+	gen, err := generation.Compile(ctx, cfg, shared)
 	if err != nil {
 		closeAll()
 		return cfg, nil, nil, err
