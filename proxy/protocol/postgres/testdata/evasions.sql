@@ -372,6 +372,12 @@ select c.id, v.renamed from customers c join vv v on true where c.id = 1 limit 2
 select leak_dynamic('select email from customers limit 1');
 --- opaque through view name: run
 select leak_view();
+--- opaque in a view: run
+select x, n from v_leak;
+--- opaque in a view, computed: refuse
+select lower(x) from v_leak;
+--- opaque in a materialized view: run
+select * from mv_leak;
 --- opaque indirect: run
 select leak_indirect();
 --- opaque unicode: run

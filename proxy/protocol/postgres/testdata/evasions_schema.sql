@@ -86,6 +86,8 @@ create domain dom as text check (checker(value));
 create table domained (id int, d dom);
 create table hinted (id int, hint text default leak(1));
 create table derived (id int, copy text generated always as (null::text) stored);
+create view v_leak as select leak(1) as x, n from nums where n < 3;
+create materialized view mv_leak as select leak(2) as x;
 
 -- Triggers and rules.
 create function tell() returns trigger language plpgsql as $$ begin raise notice 'row %', new; return new; end $$;
@@ -100,7 +102,7 @@ create table ruled (id int, t text);
 create rule show as on update to ruled do instead select email from customers;
 create table noted (id int, t text);
 alter table noted enable row level security;
-create policy p on noted using (leak(1) is not null);
+create policy p on noted using (leak_notice() = 1);
 insert into noted values (1, 'n');
 
 -- A loop back into this very database.
