@@ -310,9 +310,12 @@ func (s *Session) admit(c *Command, v *Verdict, j *judged) {
 // refuse records a refusal; the client reads it when the record is durable.
 func (s *Session) refuse(c *Command, v *Verdict, j *judged, refusal *Refusal) {
 	d := *refusal
-	if d.Detail == "" {
+	switch {
+	case d.Detail == "" && c.Unparsed:
+		d.Detail = fmt.Sprintf("[cmd %s]", c.ID)
+	case d.Detail == "":
 		d.Detail = describe(c, s.Principal)
-	} else {
+	default:
 		d.Detail += fmt.Sprintf(" [cmd %s]", c.ID)
 	}
 	r := s.commandRecord("cmd.deny", c, v, j)
@@ -367,9 +370,6 @@ func (s *Session) RefuseUnparsed(text []byte, size int64, r *Refusal) (*Refusal,
 	v := Verdict{conn: conn, began: time.Now()}
 	j := judged{conn: conn}
 	c.size = size
-	if r.Detail == "" {
-		r.Detail = fmt.Sprintf("[cmd %s]", c.ID)
-	}
 	s.refuse(c, &v, &j, r)
 	return v.Refusal, v.Intent
 }

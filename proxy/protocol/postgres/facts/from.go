@@ -169,13 +169,13 @@ func common(left, right []*source) (out []string) {
 func (w *walker) rangeFunction(v *pg.RangeFunction, sc *scope) *source {
 	src := &source{}
 	var o origin
-	name := ""
+	schema, name := "", ""
 	for _, n := range v.GetFunctions() {
 		for i, item := range n.GetList().GetItems() {
 			if i == 0 {
 				o = o.with(w.expr(item, sc))
 				if call := item.GetFuncCall(); call != nil && name == "" {
-					_, name = qualified(names(call.GetFuncname()))
+					schema, name = qualified(names(call.GetFuncname()))
 				} else if name == "" {
 					name, _ = columnName(item)
 				}
@@ -188,7 +188,7 @@ func (w *walker) rangeFunction(v *pg.RangeFunction, sc *scope) *source {
 	if len(src.columns) == 0 {
 		// The columns depend on the function's result type: a scalar gives
 		// one, called as the alias or the function.
-		src.open = true
+		src.open = schema != "pg_catalog" || !scalarRows.has(name) || len(v.GetFunctions()) > 1
 		if alias := v.GetAlias(); alias != nil && len(alias.GetColnames()) == 0 {
 			name = alias.GetAliasname()
 		}
@@ -201,6 +201,10 @@ func (w *walker) rangeFunction(v *pg.RangeFunction, sc *scope) *source {
 	src.rename(v.GetAlias())
 	return src
 }
+
+// scalarRows are functions of the system of which every form gives rows of one
+// column without a name of its own. psql asks by them.
+var scalarRows = set{"generate_series": {}, "generate_subscripts": {}, "regexp_split_to_table": {}, "string_to_table": {}}
 
 func (w *walker) columnDefs(list []*pg.Node, src *source, o origin) {
 	for _, n := range list {
