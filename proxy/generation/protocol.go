@@ -29,5 +29,8 @@ func Handlers(g *gate.Gateway, verify func(context.Context, string) (*identity.P
 	}
 }
 
+// Healthy says why no command can be read any more, or nil.
+func Healthy() error { return postgres.Healthy() }
+
 // Warm does once what would make the first command slow.
 func Warm(ctx context.Context) error { return postgres.Warm(ctx) }

@@ -296,7 +296,7 @@ func (g *Gateway) ready() error {
 	if g.manager.Generation() == nil {
 		return errors.New("no configuration is loaded yet")
 	}
-	return nil
+	return generation.Healthy()
 }
 
 // serve listens on every address until ctx ends.

@@ -18,7 +18,6 @@ crewai_packages='crewai==1.15.17 crewai-tools[sqlalchemy,postgresql]==1.15.17'
 crewai_psycopg2="$crewai_packages sqlalchemy==2.0.58 psycopg2-binary==2.9.13"
 crewai_psycopg3="$crewai_packages sqlalchemy==2.1.9 psycopg[binary]==3.3.9"
 playwright=1.65.1
-pglast=8.8
 golangci=v2.15.0
 
 say() { echo "deps: $*"; }
@@ -125,11 +124,10 @@ get_browser() {
 
 # The SQL that PostgreSQL tests itself with, as the source distribution of a parser's binding carries it.
 get_corpus() {
-	[ -e "$cache/sdist/pglast-$pglast.tar.gz" ] && return
+	[ -e "$cache/sdist/.installed" ] && return
 	command -v python3 >/dev/null || debian 'installing Python' python3 python3-venv python3-pip
-	mkdir -p "$cache/sdist"
-	step "fetching pglast $pglast, for the SQL that it carries, into $cache/sdist" \
-		python3 -m pip download --quiet --no-deps --no-binary pglast --dest "$cache/sdist" "pglast==$pglast"
+	step 'fetching the SQL that PostgreSQL tests itself with' sh "$(dirname "$0")/../protocol/postgres/facts/corpus.sh"
+	: >"$cache/sdist/.installed"
 }
 
 get_lint() {

@@ -28,6 +28,7 @@ type analysis struct {
 	steps    []step
 
 	changesPath, changesTemp, changesCatalog bool
+	undoes                                   bool // nothing but a ROLLBACK
 
 	key       string
 	opts      *Options
@@ -83,9 +84,10 @@ func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machi
 	}
 	a.changesPath = f.ChangesPath || f.ChangesRole
 	a.changesTemp, a.changesCatalog = f.ChangesTemp, f.ChangesCatalog
+	a.undoes = len(stmt.Stmts) == 1 && (f.Transaction == "rollback" || f.Transaction == "rollback_to")
 	a.copyIn = f.Has("copy_in")
 	a.facts = gateFacts(f, &a.verdict)
-	a.keepLiterals(f)
+	a.keepLiterals(f, !p.Empty())
 	return a, nil
 }
 
@@ -241,9 +243,11 @@ func asMap[T any](v any) map[string]T {
 	return m
 }
 
-func (a *analysis) keepLiterals(f *facts.Facts) {
+func (a *analysis) keepLiterals(f *facts.Facts, guarded bool) {
 	for _, l := range f.Literals {
-		a.literals = append(a.literals, gate.Literal{From: l.Start, To: l.End, Columns: l.Columns, Secret: l.Secret})
+		a.literals = append(a.literals, gate.Literal{From: l.Start, To: l.End, Columns: l.Columns,
+			// A program has literals of its own that nobody looked into.
+			Secret: l.Secret || (l.Code && guarded)})
 	}
 }
 

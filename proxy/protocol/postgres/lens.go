@@ -31,6 +31,9 @@ type lens struct {
 	// unsure: the search_path or the role may have changed; unsureTemp: the
 	// temporary objects. stale: the catalog has, by this session's DDL.
 	unsure, unsureTemp, stale bool
+	// moved: the open transaction has changed one of these, so that its
+	// rollback changes it back.
+	moved bool
 	lastTag                   string
 
 	view   *catalog.View
@@ -304,6 +307,9 @@ func (l *lens) effect(m *machine, a *analysis) {
 			m.next = 'I'
 		}
 	}
+	if a.undoes && !l.moved {
+		return // a ROLLBACK of a transaction that has changed no name
+	}
 	if a.changesPath {
 		l.unsure = true
 	}
@@ -313,17 +319,19 @@ func (l *lens) effect(m *machine, a *analysis) {
 	if a.changesCatalog {
 		l.stale = true
 	}
+	l.moved = l.moved || a.changesPath || a.changesTemp || a.changesCatalog
 }
 
 // completed notes a command tag.
 func (l *lens) completed(m *machine, run *running) {
 	l.lastTag = run.tag
 	if run.tag == "ROLLBACK" || run.tag == "COMMIT" {
-		if run.tag == "ROLLBACK" {
+		if run.tag == "ROLLBACK" && l.moved {
 			l.unsure = true // a SET inside it is undone
 		}
 		if l.path.TempSchema != "" {
 			l.unsureTemp = true
 		}
+		l.moved = false
 	}
 }

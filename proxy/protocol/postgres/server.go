@@ -24,7 +24,7 @@ import (
 type Server struct {
 	Gateway *gate.Gateway
 	// Verify turns what the client gave as password into a principal.
-	Verify func(ctx context.Context, credential string) (*identity.Principal, error)
+	Verify  func(ctx context.Context, credential string) (*identity.Principal, error)
 	cancels cancels
 }
 
@@ -402,6 +402,15 @@ func greeting(up *server, pid uint32, secret [4]byte) []byte {
 		b = wire.End(append(b, secret[:]...), at)
 	}
 	return wire.ReadyForQuery(b, 'I')
+}
+
+// Healthy says whether statements can be read: a parser that has failed once
+// is not trusted again.
+func Healthy() error {
+	if facts.Healthy() {
+		return nil
+	}
+	return facts.ErrParser
 }
 
 // Warm compiles the SQL parser, about a second.
