@@ -33,8 +33,8 @@ type lens struct {
 	unsure, unsureTemp, stale bool
 	// moved: the open transaction has changed one of these, so that its
 	// rollback changes it back.
-	moved bool
-	lastTag                   string
+	moved   bool
+	lastTag string
 
 	view   *catalog.View
 	viewOf *catalog.Snapshot
