@@ -98,6 +98,9 @@ func (b *PgBouncerServer) start(ctx context.Context, program string, who *user, 
 // Address is host and port.
 func (b *PgBouncerServer) Address() string { return net.JoinHostPort(b.Host, strconv.Itoa(b.Port)) }
 
+// PID is its process, whose CPU a benchmark counts.
+func (b *PgBouncerServer) PID() int { return b.run.cmd.Process.Pid }
+
 // DSN connects its user to a database.
 func (b *PgBouncerServer) DSN(db string) string {
 	u := url.URL{Scheme: "postgresql", Host: b.Address(), Path: "/" + db, User: url.UserPassword(b.user, b.password), RawQuery: "sslmode=disable"}
