@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	pg "github.com/pganalyze/pg_query_go/v6"
+
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/protocol/postgres/catalog"
 	"sluice.dev/proxy/protocol/postgres/facts"
@@ -77,9 +79,19 @@ func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machi
 		f = f.WithInner(inner...)
 	}
 	a.own = f
+	trees := make([]*pg.Node, len(stmt.Stmts))
 	for i := range stmt.Stmts {
-		v := lineage.Strict(stmt.Stmts[i].Tree, view, p)
-		a.join(v, m, p, len(stmt.Stmts) == 1)
+		trees[i] = stmt.Stmts[i].Tree
+	}
+	for i, v := range lineage.StrictText(trees, view, p) {
+		if len(trees) > 1 && v.Copy != nil {
+			// Which of several answers is which COPY's would be a guess.
+			v.Copy = nil
+			if v.Refuse == "" && !p.Empty() {
+				v.Refuse, v.Hint = "strict lineage: COPY together with other statements in one message", "Send the statements one by one."
+			}
+		}
+		a.join(v, m, p, len(trees) == 1)
 		a.step(stmt, i, v)
 	}
 	a.changesPath = f.ChangesPath || f.ChangesRole

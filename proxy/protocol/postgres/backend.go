@@ -50,7 +50,12 @@ func (m *machine) answers() (used int) {
 		}
 		total := wire.HeaderSize + size
 		if (typ == 'D' || typ == 'd') && m.streams(typ) {
-			// Nothing needs to look into this row: it is passed as it comes.
+			// Nothing needs to look into this row: it is passed as it comes. A
+			// small one waits to be whole, so that a database which dies leaves
+			// the client at the end of a message, where it can be told.
+			if total <= 4*chunk && len(b) < total {
+				return used
+			}
 			n := min(total, len(b))
 			m.countRow(typ, total)
 			if m.discard {
@@ -82,7 +87,7 @@ func (m *machine) answers() (used int) {
 // sends what the gateway cannot judge.
 func (m *machine) serverBroken(err error) {
 	m.flushMasked()
-	m.fatal("08006", "the database's answer cannot be passed on: "+err.Error(), "")
+	m.fatal("08006", "the database's answer cannot be passed on: "+err.Error())
 }
 
 // head is the answer that the server is giving.
@@ -217,7 +222,7 @@ func (m *machine) answer(typ byte, msg []byte) error {
 		return m.copyRow(e, msg, body)
 	case 'c':
 		if e.run != nil && e.run.copyOut != nil {
-			if err := m.copyEnds(e); err != nil {
+			if m.copyWhole(e, true); m.discard {
 				return nil // answered already
 			}
 		}
@@ -445,7 +450,7 @@ func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
 	run := e.run
 	if typ == 'C' {
 		run.tag = string(trimNul(body))
-		m.lens.completed(m, run)
+		m.lens.completed(run)
 	}
 	m.toClient = append(m.toClient, msg...)
 	if e.kind == 'Q' {
@@ -529,6 +534,6 @@ func (m *machine) Gone(err error) {
 			text += " before it had answered; whether the command took effect is not known"
 		}
 		_ = err
-		m.fatal("08006", text, "")
+		m.fatal("08006", text)
 	}
 }

@@ -86,8 +86,13 @@ func (m *machine) cleanNotification(msg, body []byte) ([]byte, error) {
 		return nil, err
 	}
 	v := m.gs.MaskOnly()
-	if len(v.Masks.Detectors) == 0 || n.Payload == "" {
+	if n.Payload == "" || v.Masks.Empty() {
 		return msg, nil
+	}
+	if v.Masks.Derived.Action != mask.None {
+		// Who sent it, and from which row, cannot be told (masking.md 1).
+		n.Payload = mask.Placeholder
+		return wire.AppendNotification(nil, n), nil
 	}
 	texts := [][]byte{[]byte(n.Payload)}
 	found, ok := m.detectTexts(&v, texts)

@@ -57,7 +57,6 @@ type copyMasker struct {
 	plan    []cellPlan // one each; empty: every column is looked into by detectors
 	rest    []byte
 	started bool // binary: the signature has passed; text: the header line has
-	lines   int64
 	any     cellPlan
 	forced  []bool // csv: columns that are quoted without need (FORCE_QUOTE)
 }
@@ -160,13 +159,13 @@ func (m *machine) copyRow(e *entry, msg, body []byte) error {
 		m.cutOff(e, gate.CannotMask("one row of the COPY is over limits.message"))
 		return nil
 	}
-	return m.copyWhole(e, false)
+	m.copyWhole(e, false)
+	return nil
 }
 
-func (m *machine) copyEnds(e *entry) error { return m.copyWhole(e, true) }
-
-// copyWhole masks the whole rows that have come.
-func (m *machine) copyWhole(e *entry, last bool) error {
+// copyWhole masks the whole rows that have come; an answer that cannot be
+// masked is cut off.
+func (m *machine) copyWhole(e *entry, last bool) {
 	run, c := e.run, e.run.copyOut
 	var rows [][][]byte
 	var raw [][]byte // what goes out before row i as it came
@@ -175,7 +174,7 @@ func (m *machine) copyWhole(e *entry, last bool) error {
 		cells, n, verbatim, ok := c.next(c.rest[used:], last)
 		if n < 0 {
 			m.cutOff(e, gate.CannotMask("the COPY data is not in the format that it announces"))
-			return gate.CannotMask("copy")
+			return
 		}
 		if !ok {
 			break
@@ -188,11 +187,11 @@ func (m *machine) copyWhole(e *entry, last bool) error {
 		run.rows++
 		if limit := run.verdict.Limits.Rows; limit > 0 && run.rows > limit {
 			m.cutOff(e, gate.RowLimit(limit))
-			return gate.RowLimit(limit)
+			return
 		}
 		if len(c.plan) > 0 && len(cells) != len(c.plan) {
 			m.cutOff(e, gate.CannotMask("a row of the COPY has another number of columns than announced"))
-			return gate.CannotMask("copy")
+			return
 		}
 		rows, raw = append(rows, cells), append(raw, nil)
 	}
@@ -214,7 +213,7 @@ func (m *machine) copyWhole(e *entry, last bool) error {
 	for _, d := range run.verdict.Masks.Detectors {
 		if r := m.detectCopy(run, c, rows, d); r != nil {
 			m.cutOff(e, r)
-			return r
+			return
 		}
 	}
 	if len(rows) > 0 {
@@ -231,7 +230,6 @@ func (m *machine) copyWhole(e *entry, last bool) error {
 		m.toClient = wire.End(dst, at)
 	}
 	c.rest = append(c.rest[:0], c.rest[used:]...)
-	return nil
 }
 
 func (c *copyMasker) cell(i int) cellPlan {

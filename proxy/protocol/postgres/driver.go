@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice.dev/proxy/gate"
@@ -33,13 +34,21 @@ type driver struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	// moved is signalled when a hold ends: a client reader that had stopped
-	// reading goes on.
-	moved chan struct{}
+	// moved is signalled when the machine has gone on: a client reader that had
+	// stopped reading may read again. due is signalled when there is something
+	// for the server that no client reader will write.
+	moved, due chan struct{}
+	// closing: the last word is being said, and nobody waits long for a client
+	// that does not read it.
+	closing atomic.Bool
 }
 
+// lastWord bounds the write of a session's last message to a client that may
+// not be reading.
+const lastWord = 2 * time.Second
+
 func newDriver(ctx context.Context, m *machine, client net.Conn, s *server) *driver {
-	d := &driver{m: m, client: client, server: s, gs: m.gs, opts: m.lens.opts, moved: make(chan struct{}, 1)}
+	d := &driver{m: m, client: client, server: s, gs: m.gs, opts: m.lens.opts, moved: make(chan struct{}, 1), due: make(chan struct{}, 1)}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	return d
 }
@@ -55,6 +64,7 @@ func (d *driver) run() string {
 			reason <- why
 		}
 	})
+	d.wg.Go(d.writeServer)
 	first := <-reason
 	if first == clientGone {
 		d.awaitAnswers()
@@ -63,6 +73,7 @@ func (d *driver) run() string {
 	d.mu.Lock()
 	d.m.Leave()
 	d.mu.Unlock()
+	d.closing.Store(true)
 	d.flushClient()
 	past := time.Unix(1, 0)
 	d.client.SetReadDeadline(past)
@@ -111,7 +122,7 @@ func (d *driver) readClient() string {
 		if ended {
 			return "client ended"
 		}
-		if full { // the bytes wait behind a hold; the client's own wait bounds it
+		if full { // the bytes wait behind a hold or an answer, which is bounded
 			select {
 			case <-d.moved:
 				continue
@@ -122,6 +133,7 @@ func (d *driver) readClient() string {
 		n, err := d.client.Read(buf)
 		if n > 0 {
 			d.do(func(m *machine) { m.Client(buf[:n]) })
+			d.flushServer()
 		}
 		if err != nil {
 			if d.ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -217,25 +229,45 @@ func (d *driver) untilIdle(limit time.Duration, transaction bool) {
 	}
 }
 
+// last says a last word to the client, and stops what its session runs: nothing
+// of it is to take effect any more.
 func (d *driver) last(code, text string) {
-	d.do(func(m *machine) { m.fatal(code, text, "") })
+	d.mu.Lock()
+	runs := d.m.runs()
+	d.m.fatal(code, text)
+	d.mu.Unlock()
+	d.closing.Store(true)
+	d.client.SetWriteDeadline(time.Now().Add(lastWord)) // whoever is writing to it now
+	if runs {
+		d.cancelUpstream()
+	}
+	d.flushClient()
 }
 
-// do lets the machine work, then sends what it has to say and does what it
-// wants.
+// do lets the machine work, then sends what it has for the client and does
+// what it wants. What it has for the server is written by the goroutine that
+// reads the client, which calls flushServer, or by writeServer; never by the one
+// that reads the server: a server that is writing does not read, and each would
+// wait for the other (reference/hotpath.md 7).
 func (d *driver) do(f func(*machine)) {
 	d.mu.Lock()
 	f(d.m)
 	want := d.m.want
 	d.m.want = wants{}
+	full, due := d.m.full(), len(d.m.toServer) > 0
 	d.mu.Unlock()
+	if !full {
+		signal(d.moved)
+	}
+	if due {
+		signal(d.due)
+	}
 	if h := want.Watch; h != nil {
 		d.wg.Go(func() { d.watch(h) })
 	}
 	if want.Cancel {
 		d.wg.Go(d.cancelUpstream)
 	}
-	d.flushServer()
 	d.flushClient()
 	if want.Reload {
 		d.reload(want.Inside)
@@ -269,9 +301,24 @@ func (d *driver) watch(h *held) {
 		d.do(func(m *machine) { m.Resolve(h) })
 	case <-d.ctx.Done():
 	}
+}
+
+func signal(c chan struct{}) {
 	select {
-	case d.moved <- struct{}{}:
+	case c <- struct{}{}:
 	default:
+	}
+}
+
+// writeServer writes what there is for the server when no client reader does.
+func (d *driver) writeServer() {
+	for {
+		select {
+		case <-d.due:
+			d.flushServer()
+		case <-d.ctx.Done():
+			return
+		}
 	}
 }
 
@@ -279,14 +326,9 @@ func (d *driver) watch(h *held) {
 func (d *driver) Cancel() {
 	took := false
 	d.do(func(m *machine) { took = m.Cancel() })
-	if took {
-		select {
-		case d.moved <- struct{}{}:
-		default:
-		}
-		return
+	if !took {
+		d.cancelUpstream()
 	}
-	d.cancelUpstream()
 }
 
 func (d *driver) cancelUpstream() {
@@ -334,6 +376,9 @@ func (d *driver) flushClient() {
 		b = appendError(nil, "FATAL", "57P03", "the audit log has stopped: nothing is forwarded", "", "Refused to be safe. Do not retry; tell the operator.", 0)
 	}
 	d.client.SetWriteDeadline(time.Now().Add(d.opts.writeTimeout()))
+	if d.closing.Load() {
+		d.client.SetWriteDeadline(time.Now().Add(lastWord))
+	}
 	if _, err := d.client.Write(b); err != nil {
 		d.cancelReads()
 	}

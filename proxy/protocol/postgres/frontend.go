@@ -53,7 +53,7 @@ func (m *machine) advance() {
 			return
 		}
 		if err != nil {
-			m.fatal("08P01", "invalid message: "+err.Error(), "")
+			m.fatal("08P01", "invalid message: "+err.Error())
 			return
 		}
 		if typ == 'd' { // CopyData is streamed, whatever its size
@@ -70,7 +70,7 @@ func (m *machine) advance() {
 		}
 		limit := m.opts.limits().Message
 		if !knownFromClient(typ) {
-			m.fatal("08P01", fmt.Sprintf("message type %q is not known", typ), "")
+			m.fatal("08P01", fmt.Sprintf("message type %q is not known", typ))
 			return
 		}
 		if typ == 'Q' || typ == 'P' {
@@ -87,7 +87,7 @@ func (m *machine) advance() {
 				m.tooLong(typ, size)
 				continue
 			}
-			m.fatal("53000", fmt.Sprintf("message of %d bytes is over limits.message (%d)", size, limit), "")
+			m.fatal("53000", fmt.Sprintf("message of %d bytes is over limits.message (%d)", size, limit))
 			return
 		}
 		if len(b) < wire.HeaderSize+size {
@@ -168,7 +168,7 @@ func (m *machine) message(typ byte, msg []byte) {
 		m.forward(msg)
 	}
 	if err != nil {
-		m.fatal("08P01", err.Error(), "")
+		m.fatal("08P01", err.Error())
 	}
 }
 

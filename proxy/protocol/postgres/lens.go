@@ -285,11 +285,11 @@ func (l *lens) parameter(m *machine, body []byte) {
 	switch s.Name {
 	case "standard_conforming_strings":
 		if s.Value != "on" {
-			m.fatal("42501", "standard_conforming_strings may not be off: statements could not be read as the server reads them", "")
+			m.fatal("42501", "standard_conforming_strings may not be off: statements could not be read as the server reads them")
 		}
 	case "client_encoding":
 		if s.Value != "UTF8" {
-			m.fatal("42501", "client_encoding may only be UTF8: statements could not be read as the server reads them", "")
+			m.fatal("42501", "client_encoding may only be UTF8: statements could not be read as the server reads them")
 		}
 	}
 }
@@ -323,7 +323,7 @@ func (l *lens) effect(m *machine, a *analysis) {
 }
 
 // completed notes a command tag.
-func (l *lens) completed(m *machine, run *running) {
+func (l *lens) completed(run *running) {
 	l.lastTag = run.tag
 	if run.tag == "ROLLBACK" || run.tag == "COMMIT" {
 		if run.tag == "ROLLBACK" && l.moved {

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"slices"
+
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/protocol/postgres/wire"
 )
@@ -156,6 +158,11 @@ func (m *machine) idle() bool {
 	return len(m.queue) == 0 && m.held == nil && m.waiting == nil && len(m.fromClient) == 0
 }
 
+// runs says whether a command is on its way, or running at the database.
+func (m *machine) runs() bool {
+	return slices.ContainsFunc(m.queue, func(e *entry) bool { return e.run != nil && !e.run.done })
+}
+
 // inTransaction says whether the client has a transaction block open, counting
 // what is on its way.
 func (m *machine) inTransaction() bool { return m.next != 'I' }
@@ -180,7 +187,9 @@ func (m *machine) settle() {
 		m.clientAfter = max(m.clientAfter, e.after)
 		m.queue = m.queue[1:]
 		if e.ready {
-			m.next = txStart(m.tx)
+			if len(m.queue) == 0 { // else what has gone out since says what it will be
+				m.next = txStart(m.tx)
+			}
 			m.toClient = wire.ReadyForQuery(m.toClient, m.tx)
 		}
 	}
@@ -197,10 +206,13 @@ func txStart(status byte) byte {
 func (m *machine) forward(msg []byte) { m.toServer = append(m.toServer, msg...) }
 
 // fatal says a last word to the client and ends the session.
-func (m *machine) fatal(code, text, hint string) {
+func (m *machine) fatal(code, text string) {
 	if m.ended {
 		return
 	}
 	m.ended = true
-	m.toClient = appendError(m.toClient, "FATAL", code, text, "", hint, 0)
+	if m.passServer > 0 {
+		return // in the middle of a row, where no message can be told apart
+	}
+	m.toClient = appendError(m.toClient, "FATAL", code, text, "", "", 0)
 }

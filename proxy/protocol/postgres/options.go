@@ -49,7 +49,12 @@ func (o *Options) protectedIn(database string, s *catalog.Snapshot) (*catalog.Pr
 	if p := o.protected[database]; p != nil && p.Snapshot() == s {
 		return p, nil
 	}
-	p, errs := s.Protected(o.Columns, o.protected[database])
+	before := o.protected[database]
+	if before == nil {
+		before = o.Catalogs.remembered(o.Upstream, database)
+	}
+	p, errs := s.Protected(o.Columns, before)
+	o.Catalogs.remember(o.Upstream, database, p)
 	if o.protected == nil {
 		o.protected = make(map[string]*catalog.Protected)
 	}
@@ -67,6 +72,28 @@ type Catalogs struct {
 	mu    sync.Mutex
 	live  map[string]*catalog.Live
 	asked map[*catalog.Live]time.Time
+	// protected is the last set of each database, so that a column that was
+	// renamed stays protected over a reload too.
+	protected map[string]*catalog.Protected
+}
+
+func (c *Catalogs) remembered(u *Upstream, database string) *catalog.Protected {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.protected[databaseKey(u, database)]
+}
+
+func (c *Catalogs) remember(u *Upstream, database string, p *catalog.Protected) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.protected == nil {
+		c.protected = make(map[string]*catalog.Protected)
+	}
+	c.protected[databaseKey(u, database)] = p
+}
+
+func databaseKey(u *Upstream, database string) string {
+	return u.Address + "\x00" + u.User + "\x00" + database
 }
 
 // reloadEvery is the least time between two loads that unknown names ask for,
@@ -94,7 +121,7 @@ func (c *Catalogs) again(l *catalog.Live) bool {
 
 // Of is the catalog of a database behind an upstream.
 func (c *Catalogs) Of(u *Upstream, database string) *catalog.Live {
-	key := u.Address + "\x00" + u.User + "\x00" + database
+	key := databaseKey(u, database)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if l := c.live[key]; l != nil {

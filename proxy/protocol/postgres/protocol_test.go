@@ -305,19 +305,20 @@ func TestNamesFollowTheSession(t *testing.T) {
 }
 
 func TestNotifications(t *testing.T) {
-	g := startSuite(t, servertest.Options{})
-	a, b := login(t, g, g.Agent()), login(t, g, g.Agent())
-	a.must("LISTEN news")
-	b.must("NOTIFY news, 'fresh bread'")
-	m := a.next()
-	if m.typ != 'A' || string(m.body[4:]) != "news\x00fresh bread\x00" {
-		t.Fatalf("got %v", m)
-	}
-	a.must("UNLISTEN *")
-	b.must("SELECT pg_notify('news', 'stale bread')")
-	a.works()
-	if bytes.Contains(a.all(), []byte("stale")) {
-		t.Fatal("a notification after UNLISTEN")
+	for masks, payload := range map[string]string{"-": "fresh bread", "": "***"} { // who sends it, and from what, cannot be told
+		g := startSuite(t, servertest.Options{Masks: masks})
+		a, b := login(t, g, g.Agent()), login(t, g, g.Agent())
+		a.must("LISTEN news")
+		b.must("NOTIFY news, 'fresh bread'")
+		m := a.next()
+		if m.typ != 'A' || string(m.body[4:]) != "news\x00"+payload+"\x00" {
+			t.Fatalf("masks %q: got %v", masks, m)
+		}
+		a.must("UNLISTEN *")
+		b.must("SELECT pg_notify('news', 'stale bread')")
+		if out := a.must("SELECT 8"); rows(out) != "8" || bytes.Contains(a.all(), []byte("stale")) {
+			t.Fatalf("masks %q: a notification after UNLISTEN: %v", masks, out)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -30,8 +31,12 @@ type raw struct {
 	mu   *sync.Mutex // guards seen
 
 	pid, secret uint32
+	greeted     []byte // what had come before a test began
 	params      map[string]string
 }
+
+// numbered is the number of a command in a text.
+var numbered = regexp.MustCompile(`\[cmd [0-9A-Z]+\]`)
 
 // hang bounds a read: nothing that is tested takes that long, but a gateway
 // that hangs.
