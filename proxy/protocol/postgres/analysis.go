@@ -292,6 +292,8 @@ type analyses struct {
 	order list.List
 	size  int
 
+	shapes shapes
+
 	warned sync.Map // alarms given, by text
 }
 

@@ -203,12 +203,17 @@ func (l *lens) work(m *machine, text string) (*analysis, error) {
 	if a := l.opts.cache.get(text, key); a != nil {
 		return a, nil
 	}
+	if a := l.opts.cache.shapes.get(text, key); a != nil {
+		return a, nil
+	}
 	a, err := newAnalysis(text, l.look(snapshot), protected, m)
 	if err != nil {
 		return nil, err
 	}
 	a.key, a.opts, a.protected = key, l.opts, protected
-	if a.shared {
+	if shape := a.shaped(); shape != "" {
+		l.opts.cache.shapes.put(shape, a)
+	} else if a.shared {
 		l.opts.cache.put(a)
 	}
 	return a, nil

@@ -19,6 +19,25 @@ func (f *Facts) For(text string) (*Facts, bool) {
 	return f.rebased(text, l.tokens)
 }
 
+// Shape is what the text has in common with all that differ from it in their
+// literals alone; ok is false if the text is not understood.
+func Shape(text string) (s string, ok bool) {
+	l := lex(text)
+	if l.bad {
+		return "", false
+	}
+	return shape(text, l.tokens), true
+}
+
+// Shape is that of the text the facts are of, "" if it has no literals or any
+// fact depends on the value of one.
+func (f *Facts) Shape() string {
+	if f.literalMatters || len(f.Literals) == 0 {
+		return ""
+	}
+	return f.shape
+}
+
 func (f *Facts) rebased(text string, tokens []token) (*Facts, bool) {
 	out := *f
 	out.Canonical = canonical(text, tokens)
