@@ -98,7 +98,7 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 	if g.Recordings != nil {
 		rec, err := g.Recordings.Start(s.ID, recording.Meta{Started: s.Started, Connection: c.Name, Protocol: c.Protocol, Subject: p.Subject, Issuer: p.Issuer, Client: client.Address})
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(ErrStopped, err)
 		}
 		s.Recorder = rec
 	}

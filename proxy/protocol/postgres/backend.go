@@ -433,10 +433,19 @@ type pendingReady struct{ quiet bool }
 // settleReady passes ReadyForQuery, unless the gateway has a question of its
 // own for the server first, which only this moment allows.
 func (m *machine) settleReady() {
-	if m.startProbe() || m.wantReload() {
+	if m.cancelling || m.startProbe() || m.wantReload() {
 		return
 	}
 	m.passReady()
+}
+
+// Cancelled says that the database has got the request to cancel what it runs:
+// it cannot hit a later command any more.
+func (m *machine) Cancelled() {
+	m.cancelling = false
+	if m.waiting != nil && m.probe == nil {
+		m.settleReady()
+	}
 }
 
 // rolledBack says whether the transaction that ended with this entry was
@@ -499,7 +508,7 @@ func (m *machine) cutOff(e *entry, r *gate.Refusal) {
 		run.masker.reset()
 	}
 	m.finish(run, "error")
-	m.want.Cancel = true
+	m.want.Cancel, m.cancelling = true, true
 	m.discard = true
 	if e.kind == 'E' && !m.owesSync() {
 		m.absorb = true // the client skips to the Sync that it has yet to send

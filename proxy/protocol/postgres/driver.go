@@ -266,7 +266,10 @@ func (d *driver) do(f func(*machine)) {
 		d.wg.Go(func() { d.watch(h) })
 	}
 	if want.Cancel {
-		d.wg.Go(d.cancelUpstream)
+		d.wg.Go(func() {
+			d.cancelUpstream()
+			d.do(func(m *machine) { m.Cancelled() })
+		})
 	}
 	d.flushClient()
 	if want.Reload {
@@ -352,8 +355,15 @@ func (d *driver) flushServer() {
 	if len(b) == 0 {
 		return
 	}
-	if !d.durable(after) {
-		return // never forwarded: the session ends
+	if !d.durable(after) { // never forwarded: the session ends
+		d.mu.Lock()
+		if !d.m.ended {
+			d.m.toClient, d.m.clientAfter = nil, 0
+			d.m.fatal("57P03", logStopped)
+		}
+		d.mu.Unlock()
+		d.flushClient()
+		return
 	}
 	if _, err := d.server.conn.Write(b); err != nil && d.ctx.Err() == nil {
 		d.cancelReads()
@@ -373,7 +383,10 @@ func (d *driver) flushClient() {
 		return
 	}
 	if !d.durable(after) {
-		b = appendError(nil, "FATAL", "57P03", "the audit log has stopped: nothing is forwarded", "", "Refused to be safe. Do not retry; tell the operator.", 0)
+		d.mu.Lock()
+		d.m.ended, d.m.toClient = true, nil
+		d.mu.Unlock()
+		b = appendError(nil, "FATAL", "57P03", logStopped, "", "Refused to be safe. Do not retry; tell the operator.", 0)
 	}
 	d.client.SetWriteDeadline(time.Now().Add(d.opts.writeTimeout()))
 	if d.closing.Load() {
@@ -392,14 +405,10 @@ func (d *driver) durable(s gate.Seq) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := d.gs.Await(ctx, s); err != nil {
-		d.mu.Lock()
-		d.m.ended = true
-		d.mu.Unlock()
-		return false
-	}
-	return true
+	return d.gs.Await(ctx, s) == nil
 }
+
+const logStopped = "the audit log has stopped: nothing is forwarded"
 
 // cancelReads wakes both readers: a side cannot be written to any more.
 func (d *driver) cancelReads() {

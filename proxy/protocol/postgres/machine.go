@@ -43,6 +43,9 @@ type machine struct {
 	// discard drops the server's messages until ReadyForQuery, after an answer
 	// was cut off.
 	discard bool
+	// cancelling: a request to cancel is under way, and the client learns that
+	// the database is ready when it has arrived.
+	cancelling bool
 	// dirty says that an Execute was forwarded since the last Sync, unsynced
 	// that anything was.
 	dirty, unsynced bool

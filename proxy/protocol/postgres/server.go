@@ -90,8 +90,8 @@ func (s *Server) refuse(conn net.Conn, err error) {
 	case errors.Is(err, gate.ErrStopped):
 		fe = &fatalError{code: "57P03", text: "the gateway cannot record anything: no session is opened", hint: "Try again later, or tell the operator."}
 	default:
-		var ne net.Error
-		if errors.As(err, &ne) {
+		var oe *net.OpError // of the client's socket; errno of a disk is a net.Error too
+		if errors.As(err, &oe) {
 			return // the client is gone or silent
 		}
 		s.Gateway.Logger.Warn("postgres: log-in failed", "client", conn.RemoteAddr(), "error", err)
