@@ -137,6 +137,18 @@ func TestPgDump(t *testing.T) {
 	})
 }
 
+// Large objects come by the FunctionCall message.
+func TestPgDumpOfLargeObjects(t *testing.T) {
+	g := startClients(t, servertest.Options{Masks: "-"})
+	l := libpq{g, longToken(g, "crew")}
+	g.Direct("SELECT lo_from_bytea(4711, decode(repeat('00ff', 50000), 'hex')); ALTER LARGE OBJECT 4711 OWNER TO crew_app")
+	through, direct := l.both(t, "", "pg_dump", "--blobs", "--restrict-key=fixed")
+	same(t, through[0], direct[0])
+	if !strings.Contains(direct[0], "lo_open('4711'") {
+		t.Error("the direct dump has no large object: nothing was tested")
+	}
+}
+
 func TestPgbench(t *testing.T) {
 	g := startClients(t, servertest.Options{})
 	token := longToken(g, "crew")

@@ -235,10 +235,10 @@ func (s *stage) takeDown() {
 	for _, c := range s.children {
 		_ = c.cmd.Process.Signal(syscall.SIGTERM)
 		select {
-		case <-c.done:
+		case <-c.done: //nolint:errcheck // how it ended is in its log
 		case <-time.After(10 * time.Second):
 			_ = c.cmd.Process.Kill()
-			<-c.done
+			<-c.done //nolint:errcheck // killed
 		}
 	}
 	var errs []error

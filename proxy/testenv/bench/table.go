@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -118,10 +117,6 @@ func number(x float64) string {
 func machine(s *stage) string {
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
 	load, _ := os.ReadFile("/proc/loadavg")
-	version := "?"
-	if out, err := exec.CommandContext(context.Background(), "bin/sluice", "version").Output(); err == nil {
-		version = strings.TrimSpace(strings.SplitN(string(out), "\n", 2)[0])
-	}
-	return fmt.Sprintf("%d cores shared by client, gateway and server, Linux %s, %s, PostgreSQL %s (fsync off), loopback without TLS; load at the end %s; %s.",
-		runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.Version(), s.pg.Version, strings.Join(strings.Fields(string(load))[:3], " "), version)
+	return fmt.Sprintf("%d cores shared by client, gateway and server, Linux %s, %s, PostgreSQL %s (fsync off), loopback without TLS; load at the end %s.",
+		runtime.NumCPU(), strings.TrimSpace(string(kernel)), runtime.Version(), s.pg.Version, strings.Join(strings.Fields(string(load))[:3], " "))
 }
