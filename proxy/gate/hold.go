@@ -171,6 +171,15 @@ func (s *Session) Transaction(idle, rolledBack bool) {
 	s.open = s.open[:0]
 }
 
+// PartlyUndone tells the gate that tickets used in the open transaction may
+// have been undone (a rollback to a savepoint): nobody can say which.
+func (s *Session) PartlyUndone() {
+	for _, w := range s.open {
+		s.finishTicket(w, "unknown")
+	}
+	s.open = s.open[:0]
+}
+
 // Finish records how a command ended, once. It returns the record that must be
 // durable before the client reads that the command is finished; 0 when it may
 // read at once.

@@ -308,6 +308,7 @@ func (m *machine) serverError(msg, body []byte) error {
 		m.probe.failed = true
 		return nil
 	}
+	m.undone = true
 	if e != nil && e.poison {
 		m.pop()
 		return m.skipToSync("")
@@ -419,7 +420,7 @@ func (m *machine) serverReady(status byte) error {
 	if len(m.queue) == 1 {
 		m.next = txStart(status)
 	}
-	m.gs.Transaction(status == 'I', m.rolledBack(e))
+	m.settleTickets(status)
 	m.waiting = &pendingReady{quiet: e.quiet}
 	m.pop0()
 	m.settleReady()
@@ -448,10 +449,18 @@ func (m *machine) Cancelled() {
 	}
 }
 
-// rolledBack says whether the transaction that ended with this entry was
-// rolled back.
-func (m *machine) rolledBack(e *entry) bool {
-	return e.run != nil && (e.run.code != "" || e.run.tag == "ROLLBACK") || m.lens.lastTag == "ROLLBACK"
+// settleTickets tells the gate what became of approved commands, at a
+// ReadyForQuery. A rollback inside of what goes on, or behind which more came,
+// may have undone them or not.
+func (m *machine) settleTickets(status byte) {
+	whole := m.undone || m.lens.lastTag == "ROLLBACK"
+	switch {
+	case status == 'I' && (whole || !m.rolled):
+		m.gs.Transaction(true, whole)
+	case m.rolled:
+		m.gs.PartlyUndone()
+	}
+	m.undone, m.rolled = false, false
 }
 
 // completed handles the end of one statement's answer.
@@ -460,6 +469,12 @@ func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
 	if typ == 'C' {
 		run.tag = string(trimNul(body))
 		m.lens.completed(run)
+		switch {
+		case run.tag == "ROLLBACK":
+			m.rolled = true
+		case run.tag == "COMMIT" && e.kind == 'E':
+			m.gs.Transaction(true, false) // whatever its pipeline does next
+		}
 	}
 	m.toClient = append(m.toClient, msg...)
 	if e.kind == 'Q' {

@@ -212,6 +212,9 @@ func (d *driver) untilIdle(limit time.Duration, transaction bool) {
 	for {
 		d.mu.Lock()
 		idle := d.m.idle() && (!transaction || d.m.tx == 'I')
+		if !transaction && d.m.held != nil && len(d.m.queue) == 0 {
+			idle = true // its ticket is durable; nothing runs
+		}
 		commandRuns := !d.m.idle()
 		d.mu.Unlock()
 		if idle || (time.Now().After(deadline) && (!transaction || !commandRuns)) {

@@ -49,6 +49,9 @@ type machine struct {
 	// dirty says that an Execute was forwarded since the last Sync, unsynced
 	// that anything was.
 	dirty, unsynced bool
+	// undone: something failed since the last ReadyForQuery; rolled: a ROLLBACK,
+	// perhaps to a savepoint, has run.
+	undone, rolled bool
 	// copying is the command that takes COPY data from the client.
 	copying *running
 
