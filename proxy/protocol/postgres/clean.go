@@ -89,8 +89,8 @@ func (m *machine) cleanNotification(msg, body []byte) ([]byte, error) {
 	if n.Payload == "" || v.Masks.Empty() {
 		return msg, nil
 	}
-	if v.Masks.Derived.Action != mask.None {
-		// Who sent it, and from which row, cannot be told (masking.md 1).
+	if v.Masks.Derived.Action != mask.None && m.lens.notifies() {
+		// A trigger may have put a protected value into it (masking.md 1).
 		n.Payload = mask.Placeholder
 		return wire.AppendNotification(nil, n), nil
 	}

@@ -440,6 +440,11 @@ func (m *machine) release(kind byte, run *running, msg []byte) {
 	}
 	m.push(e)
 	m.forward(msg)
+	if kind != 'E' {
+		// A Query ends the pipeline before it: what comes next is another's.
+		m.pipeline++
+		m.dirty, m.unsynced = false, false
+	}
 }
 
 // refuse answers a message with an error and leaves the session as the

@@ -231,6 +231,13 @@ func (l *lens) current(a *analysis) bool {
 // protected is the configured set.
 func (l *lens) protected() []string { return l.opts.Columns }
 
+// notifies says whether a trigger on a protected relation runs code that could
+// put its rows into a notification.
+func (l *lens) notifies() bool {
+	p, _ := l.set(l.snapshot()) // what does not resolve is told elsewhere
+	return p.Empty() || len(p.Copiers()) > 0
+}
+
 // typeInfo looks a type that is not built in up in the catalog.
 func (l *lens) typeInfo(oid uint32) (typeInfo, bool) {
 	t, ok := l.snapshot().Type(oid)

@@ -328,10 +328,10 @@ func (s *stage) takeDown() {
 	if s.gateway != nil && s.gateway.Process != nil {
 		_ = s.gateway.Process.Signal(syscall.SIGTERM)
 		select {
-		case _ = <-s.exited: // how it ended is in its log
+		case <-s.exited: //nolint:errcheck // how it ended is in its log
 		case <-time.After(20 * time.Second):
 			_ = s.gateway.Process.Kill()
-			_ = <-s.exited
+			<-s.exited //nolint:errcheck // likewise
 		}
 	}
 	if s.log != nil {

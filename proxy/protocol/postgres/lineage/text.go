@@ -1,6 +1,8 @@
 package lineage
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
 
@@ -29,10 +31,13 @@ func StrictText(stmts []*pg.Node, view *catalog.View, protected *catalog.Protect
 
 // namesThings says whether a statement's meaning hangs on names at all.
 func namesThings(m proto.Message) bool {
-	switch m.(type) {
+	switch x := m.(type) {
 	case nil, *pg.TransactionStmt, *pg.VariableSetStmt, *pg.VariableShowStmt, *pg.DiscardStmt, *pg.DeallocateStmt,
-		*pg.ClosePortalStmt, *pg.ListenStmt, *pg.UnlistenStmt, *pg.NotifyStmt, *pg.CheckPointStmt:
-		return false
+		*pg.ClosePortalStmt, *pg.ListenStmt, *pg.UnlistenStmt, *pg.NotifyStmt, *pg.CheckPointStmt, *pg.DropStmt, *pg.CreateEnumStmt, *pg.CompositeTypeStmt:
+		return false // a DROP shows nothing, whatever it is of, nor does a new type
+	case *pg.CreateStmt:
+		// New columns show nothing either; those of others might, by a parent.
+		return len(x.InhRelations) > 0 || x.OfTypename != nil || slices.ContainsFunc(x.TableElts, func(n *pg.Node) bool { return n.GetTableLikeClause() != nil })
 	}
 	return true
 }
