@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
@@ -30,6 +31,7 @@ type raw struct {
 	seen *bytes.Buffer
 	mu   *sync.Mutex // guards seen
 
+	user        string // agent-7 when empty
 	pid, secret uint32
 	greeted     []byte // what had come before a test began
 	params      map[string]string
@@ -126,7 +128,8 @@ func login(t testing.TB, g *servertest.Gateway, token string, settings ...string
 }
 
 func (r *raw) start(settings ...string) {
-	params := []wire.Setting{{Name: "user", Value: "agent-7"}, {Name: "database", Value: "orders"}}
+	user := cmp.Or(r.user, "agent-7")
+	params := []wire.Setting{{Name: "user", Value: user}, {Name: "database", Value: "orders"}}
 	for i := 0; i+1 < len(settings); i += 2 {
 		params = append(params, wire.Setting{Name: settings[i], Value: settings[i+1]})
 	}
