@@ -69,7 +69,7 @@ bench: build ## the table of ratios, measured side by side in one run
 fuzz: ## each fuzz target for FUZZTIME
 	@for p in $$($(GO) list ./proxy/... ./plugins/... ./sdk/...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$p 2>/dev/null | grep ^Fuzz); do \
-	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
 clean: ## remove what was built
 	rm -rf bin
