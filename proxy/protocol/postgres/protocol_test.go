@@ -305,8 +305,16 @@ func TestNamesFollowTheSession(t *testing.T) {
 }
 
 func TestNotifications(t *testing.T) {
-	for masks, payload := range map[string]string{"-": "fresh bread", "": "***"} { // who sends it, and from what, cannot be told
+	const trigger = `CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_notify('news', NEW.email); RETURN NEW; END $$;
+		CREATE TRIGGER tell AFTER UPDATE ON public.customers FOR EACH ROW EXECUTE FUNCTION public.tell()`
+	for _, c := range []struct{ masks, init, payload string }{
+		{"-", "SELECT 1", "fresh bread"}, {"", "SELECT 1", "fresh bread"},
+		{"", trigger, "***"}, // code on a masked table could put its rows into a notification
+	} {
+		masks, payload := c.masks, c.payload
 		g := startSuite(t, servertest.Options{Masks: masks})
+		g.Direct(c.init)
+		g.Direct("SELECT pg_sleep(6)") // the gateway looks for changes made elsewhere every 5 s
 		a, b := login(t, g, g.Agent()), login(t, g, g.Agent())
 		a.must("LISTEN news")
 		b.must("NOTIFY news, 'fresh bread'")

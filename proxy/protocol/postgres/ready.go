@@ -160,7 +160,10 @@ func (m *machine) settleReady() {
 func (m *machine) Cancelled() {
 	m.cancelling = false
 	if m.waiting != nil && m.probe == nil {
-		m.settleReady()
+		// Not settleReady: this is not the goroutine that reads the server, so
+		// the session's own connection may not be asked. Names that are unsure
+		// stay so until the next ReadyForQuery.
+		m.passReady()
 	}
 }
 
