@@ -72,16 +72,7 @@ func (m *machine) copyStarts(e *entry, typ byte, msg, body []byte) error {
 		if !run.a.copyIn {
 			return &wire.ProtocolError{Text: "the database asks for COPY data that the statement does not announce"}
 		}
-		m.copying = run
-		// The server ignores a Sync that it reads before CopyDone (PostgreSQL
-		// 55.2.6), so none of those sent so far is answered.
-		kept := m.queue[:1]
-		for _, q := range m.queue[1:] {
-			if q.kind != 'S' {
-				kept = append(kept, q)
-			}
-		}
-		m.queue = kept
+		m.copyInStarts(run)
 	case 'H':
 		if err := m.prepareCopy(e, f); err != nil {
 			return err

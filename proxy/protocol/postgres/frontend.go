@@ -58,8 +58,8 @@ func (m *machine) advance() {
 		}
 		if typ == 'd' { // CopyData is streamed, whatever its size
 			n := min(wire.HeaderSize+size, len(b))
-			if m.takesCopyData() {
-				m.countCopyIn(size)
+			if run := m.takesCopyData(); run != nil {
+				run.in += int64(size)
 				m.forward(b[:n])
 				m.passClient = wire.HeaderSize + size - n
 			} else {
@@ -159,8 +159,8 @@ func (m *machine) message(typ byte, msg []byte) {
 			m.functionCall(f, msg)
 		}
 	case 'c', 'f':
-		if m.takesCopyData() {
-			m.copying = nil
+		if run := m.takesCopyData(); run != nil {
+			m.copyDone(run)
 			m.forward(msg)
 		}
 	case 'X':
@@ -169,35 +169,6 @@ func (m *machine) message(typ byte, msg []byte) {
 	}
 	if err != nil {
 		m.fatal("08P01", err.Error())
-	}
-}
-
-// takesCopyData says whether CopyData goes to the server: a COPY FROM STDIN is
-// running, or on its way there.
-func (m *machine) takesCopyData() bool {
-	if m.copying != nil {
-		return true
-	}
-	for _, e := range m.queue {
-		if e.run != nil && e.run.a != nil && e.run.a.copyIn && !e.run.done {
-			return true
-		}
-	}
-	return false
-}
-
-func (m *machine) countCopyIn(n int) {
-	run := m.copying
-	if run == nil {
-		for _, e := range m.queue {
-			if e.run != nil && e.run.a != nil && e.run.a.copyIn {
-				run = e.run
-				break
-			}
-		}
-	}
-	if run != nil {
-		run.in += int64(n)
 	}
 }
 

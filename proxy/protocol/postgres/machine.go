@@ -96,6 +96,7 @@ type entry struct {
 	po     *portal
 	target byte // of D: 'S' or 'P'
 	old    *statement
+	inCopy bool // of S: sent before a CopyDone that is ahead of the server
 	// pipeline is the one that a Sync or Query ends.
 	pipeline int
 }
@@ -147,6 +148,9 @@ type running struct {
 	sample     int // rows recorded
 	done       bool
 	renames    bool // it changes names and has not ended
+	// Of COPY FROM STDIN: how often the server has asked for data, and the
+	// client ended it.
+	copiesBegun, copiesEnded int
 }
 
 func newMachine(gs *gate.Session, opts *Options, l *lens) *machine {

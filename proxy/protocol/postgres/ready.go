@@ -128,6 +128,7 @@ func (m *machine) serverReady(status byte) error {
 		}
 		m.finish(e.run, result)
 	}
+	m.copying = nil
 	m.tx = status
 	if status == 'I' {
 		m.expire(e.pipeline)
