@@ -32,7 +32,7 @@ func main() {
 	}
 	var o options
 	flag.BoolVar(&o.short, "short", false, "one small round and few rows: to see that it works")
-	flag.IntVar(&o.size, "size", 2, "of each measurement, as a multiple of the smallest")
+	flag.IntVar(&o.size, "size", 1, "of each measurement, as a multiple of the smallest")
 	flag.IntVar(&o.repeats, "repeats", 3, "rounds of each measurement")
 	flag.IntVar(&o.rows, "rows", 1_000_000, "of the big table")
 	flag.Parse()
