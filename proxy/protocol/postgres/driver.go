@@ -198,9 +198,9 @@ func (d *driver) watchEnd() string {
 		return text
 	case <-timer:
 		// Never inside a command, and for a while not inside a transaction.
+		d.do(func(m *machine) { m.expiring = true })
 		d.untilIdle(limits.Transaction, true)
-		text := "the session's log-in has expired: connect again with a new token"
-		d.last("28000", text)
+		d.last("28000", logInExpired)
 		return "expired"
 	}
 }
@@ -410,6 +410,8 @@ func (d *driver) durable(s gate.Seq) bool {
 	defer cancel()
 	return d.gs.Await(ctx, s) == nil
 }
+
+const logInExpired = "the session's log-in has expired: connect again with a new token"
 
 const logStopped = "the audit log has stopped: nothing is forwarded"
 

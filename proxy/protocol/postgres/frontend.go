@@ -37,6 +37,9 @@ func (m *machine) advance() {
 	}()
 	for m.held == nil && m.waiting == nil && !m.stalled && !m.ended {
 		b := m.fromClient[used:]
+		if m.expires() {
+			return
+		}
 		if n := min(m.passClient, len(b)); n > 0 {
 			m.forward(b[:n])
 			m.passClient -= n
@@ -99,6 +102,18 @@ func (m *machine) advance() {
 		used += wire.HeaderSize + size
 		m.message(typ, b[:wire.HeaderSize+size])
 	}
+}
+
+// expires says that the log-in is over and no command, transaction or pipeline
+// is: nothing new is begun, and the session ends with the last answer.
+func (m *machine) expires() bool {
+	if !m.expiring || m.tx != 'I' || m.next != 'I' || m.unsynced || m.passClient > 0 || m.takesCopyData() != nil {
+		return false
+	}
+	if len(m.queue) == 0 {
+		m.fatal("28000", logInExpired)
+	}
+	return true
 }
 
 func knownFromClient(typ byte) bool {

@@ -49,6 +49,8 @@ type machine struct {
 	// dirty says that an Execute was forwarded since the last Sync, unsynced
 	// that anything was.
 	dirty, unsynced bool
+	// expiring: the log-in is over, and the session ends at the next boundary.
+	expiring bool
 	// undone: something failed since the last ReadyForQuery; rolled: a ROLLBACK,
 	// perhaps to a savepoint, has run.
 	undone, rolled bool

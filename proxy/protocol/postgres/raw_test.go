@@ -302,17 +302,6 @@ func rows(all []message) string {
 	return strings.Join(out, ",")
 }
 
-// tags are the command tags.
-func tags(all []message) string {
-	var out []string
-	for _, m := range all {
-		if m.typ == 'C' {
-			out = append(out, strings.TrimSuffix(string(m.body), "\x00"))
-		}
-	}
-	return strings.Join(out, ",")
-}
-
 func msg(typ byte, body string) []byte {
 	b, at := wire.Begin(nil, typ)
 	return wire.End(append(b, body...), at)
