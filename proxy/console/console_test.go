@@ -20,7 +20,8 @@ import (
 	"sluice.dev/proxy/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// What net/http lets linger for half a second after an answer is no leak.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
 
 // site is a console on loopback with a real OpenID provider and a gateway in memory.
 type site struct {

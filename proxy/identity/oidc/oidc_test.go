@@ -16,7 +16,8 @@ import (
 	"sluice.dev/proxy/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// What net/http lets linger for half a second after an answer is no leak.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
 
 // clock is a time that moves when told to.
 type clock struct {

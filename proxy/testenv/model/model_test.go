@@ -13,7 +13,8 @@ import (
 	"sluice.dev/proxy/testenv/model"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// What net/http lets linger for half a second after an answer is no leak.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
 
 // counting calls a tool twice, then tells what it was shown.
 func counting(answers []string) model.Turn {
