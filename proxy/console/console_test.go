@@ -21,7 +21,9 @@ import (
 )
 
 // What net/http lets linger for half a second after an answer is no leak.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 // site is a console on loopback with a real OpenID provider and a gateway in memory.
 type site struct {

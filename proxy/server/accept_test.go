@@ -14,7 +14,9 @@ import (
 )
 
 // What net/http lets linger for half a second after an answer is no leak.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()

@@ -15,7 +15,9 @@ import (
 )
 
 // What net/http lets linger for half a second after an answer is no leak.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 func one[T any](t *testing.T, dsn, sql string) T {
 	t.Helper()

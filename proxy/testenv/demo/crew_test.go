@@ -15,7 +15,9 @@ import (
 )
 
 // What net/http lets linger for half a second after an answer is no leak.
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait")) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
+}
 
 const undecided = "Based on these tables [] and columns {}, you can create SQL queries … Get the original request DELETE and the error (psycopg.errors.QueryCanceled) sluice: ticket HX4K-2Q is not decided yet\nHINT:  Wait.\n[SQL: DELETE] and create the correct SQL query."
 
