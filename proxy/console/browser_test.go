@@ -58,7 +58,7 @@ func TestLive(t *testing.T) {
 	browserDir(t)
 	s := open(t)
 	if !console.Vendored() {
-		t.Skip("htmx is not in this binary: run make console-assets, then test again")
+		t.Skip("htmx is not in this binary: run make assets, then test again")
 	}
 	control := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ticket := r.URL.Query().Get("ticket")

@@ -64,4 +64,5 @@ func (m *machine) Leave() {
 			m.finish(e.run, "unknown")
 		}
 	}
+	m.lens.drop() // a generation that no command took over
 }
