@@ -95,6 +95,49 @@ type Verdict struct {
 	Declare, Fetch string
 	// Prepare and Execute name an SQL-level prepared statement, likewise.
 	Prepare, Execute string
+
+	// Outputs are the result columns by position, as the server's own analysis
+	// has them: see [Server]. It is nil in strict mode, and where the statement
+	// has no result.
+	Outputs []Output
+	// HoldRows: no row may reach the client before the statement has
+	// succeeded, and none if it fails: the row where it fails would be an
+	// answer (masking.md 7, 9).
+	HoldRows bool
+	// Resolved are the names as the server resolved them, for the facts of
+	// policies; nil in strict mode.
+	Resolved *Resolved
+}
+
+// Level says how a value depends on protected columns (masking.md 4).
+type Level uint8
+
+// Levels, in the order of the lattice.
+const (
+	Clean     Level = iota // not at all
+	Protected              // it is exactly the value of a protected column
+	Derived                // computed from protected columns and constants
+	Mixed                  // computed from protected and other data
+)
+
+// String is the level in lower case.
+func (l Level) String() string { return [...]string{"clean", "protected", "derived", "mixed"}[l&3] }
+
+// Output is one result column.
+type Output struct {
+	Level Level
+	// Origins are the configured columns whose values are in it, sorted. Of a
+	// Protected one their masks apply as they are. None, where it is not clean:
+	// a column of masking.md 6, or what an opaque function computes.
+	Origins []string
+}
+
+// Resolved are the facts that hang on what names mean: relations as
+// "schema.table", columns as "schema.table.column", functions as
+// "schema.name"; each sorted. Writes are those of the statement itself and of
+// what rules make of it.
+type Resolved struct {
+	Reads, Writes, Columns, Filters, Functions []string
 }
 
 // Mask says which mask a result column gets: pass is true when its values go
