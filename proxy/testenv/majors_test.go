@@ -14,7 +14,7 @@ import (
 // a crash.
 func TestEveryMajor(t *testing.T) {
 	testenv.EachMajor(t, func(t *testing.T, major string) {
-		s := testenv.Postgres(t, testenv.PostgresOptions{Version: major, TLS: true, Init: []string{users}})
+		s := testenv.Postgres(t, testenv.PostgresOptions{Version: major, TLS: true, Init: []string{users, "CREATE EXTENSION postgres_fdw"}})
 		got := one[string](t, s.DSN("postgres", "app", "app-password"), "SHOW server_version")
 		if m, _, _ := strings.Cut(got, "."); m != major || !strings.HasPrefix(got, s.Version) {
 			t.Errorf("the server says it is %s, testenv %s", got, s.Version)
@@ -26,6 +26,10 @@ func TestEveryMajor(t *testing.T) {
 		}
 		if got := one[string](t, s.SuperDSN("postgres"), "SELECT query_to_xml('SELECT 1 AS a', false, true, '')::text"); !strings.Contains(got, "<a>1</a>") {
 			t.Errorf("query_to_xml: %q", got)
+		}
+		// It loads libpq, which must be of the server's own major.
+		if got := one[string](t, s.SuperDSN("postgres"), "SELECT fdwname FROM pg_foreign_data_wrapper"); got != "postgres_fdw" {
+			t.Errorf("foreign data wrapper %q", got)
 		}
 		s.Crash()
 		if err := s.Restart(t.Context()); err != nil {

@@ -76,7 +76,7 @@ func (b *PgBouncerServer) start(ctx context.Context, program string, who *user, 
 		return fmt.Errorf("testenv: pgbouncer: %w", err)
 	}
 	var err error
-	if b.run, err = startProcess(b.dir.path("pgbouncer.log"), who, program, b.dir.path("pgbouncer.ini")); err != nil {
+	if b.run, err = startProcess(b.dir.path("pgbouncer.log"), who, nil, program, b.dir.path("pgbouncer.ini")); err != nil {
 		return fmt.Errorf("testenv: start pgbouncer: %w", err)
 	}
 	for {

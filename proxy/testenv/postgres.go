@@ -179,7 +179,7 @@ func (s *PostgresServer) start(ctx context.Context, who *user) error {
 				return err
 			}
 		}
-		run, err := startProcess(s.dir.path("server.log"), who,
+		run, err := startProcess(s.dir.path("server.log"), who, libraries(s.BinDir),
 			filepath.Join(s.BinDir, "postgres"), "-D", s.dir.path("data"), "-p", strconv.Itoa(port))
 		if err != nil {
 			return fmt.Errorf("testenv: start PostgreSQL: %w", err)
@@ -196,6 +196,19 @@ func (s *PostgresServer) start(ctx context.Context, who *user) error {
 			return fmt.Errorf("testenv: PostgreSQL %s did not start: %w; its log ends:\n%s", s.Version, err, tail(s.Log(), 2048))
 		}
 	}
+}
+
+// libraries makes the extensions of a server that brings its own libpq (npm's do, Debian's do not) use that one; left
+// alone they find the system's, of another major.
+func libraries(binDir string) []string {
+	lib := filepath.Join(filepath.Dir(binDir), "lib")
+	if _, err := os.Stat(filepath.Join(lib, "libpq.so.5")); err != nil {
+		return nil
+	}
+	if more := os.Getenv("LD_LIBRARY_PATH"); more != "" {
+		lib += ":" + more
+	}
+	return []string{"LD_LIBRARY_PATH=" + lib}
 }
 
 // ready waits until the server answers the superuser on its socket.

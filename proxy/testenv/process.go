@@ -31,8 +31,8 @@ type process struct {
 }
 
 // startProcess runs a program whose output goes to the end of the log, and which dies with this process. who may be
-// nil: as ourselves.
-func startProcess(log string, who *user, argv ...string) (*process, error) {
+// nil: as ourselves. env is added to cleanEnv.
+func startProcess(log string, who *user, env []string, argv ...string) (*process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func startProcess(log string, who *user, argv ...string) (*process, error) {
 	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Dir = filepath.Dir(log)
-	cmd.Env = cleanEnv()
+	cmd.Env = append(cleanEnv(), env...)
 	cmd.SysProcAttr = who.attr()
 	cmd.SysProcAttr.Pdeathsig = quitNow
 	// A group of its own: Ctrl-C at a terminal is for us, and we stop the server in our order.

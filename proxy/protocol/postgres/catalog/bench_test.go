@@ -8,14 +8,14 @@ import (
 
 // Ratios for the closing note: go test -bench . -run -.
 func BenchmarkLoad(b *testing.B) {
-	q := database(b, "create table t(id int, v text)")
+	q := database(b, pool.Get(b, "15"), "create table t(id int, v text)")
 	for b.Loop() {
 		load(b, q)
 	}
 }
 
 func BenchmarkHash(b *testing.B) {
-	q := database(b, "create table t(id int, v text)")
+	q := database(b, pool.Get(b, "15"), "create table t(id int, v text)")
 	for b.Loop() {
 		if _, err := catalog.Hash(b.Context(), q); err != nil {
 			b.Fatal(err)
@@ -24,7 +24,7 @@ func BenchmarkHash(b *testing.B) {
 }
 
 func BenchmarkProtected(b *testing.B) {
-	s := load(b, database(b, "create table t(id int, v text)"))
+	s := load(b, database(b, pool.Get(b, "15"), "create table t(id int, v text)"))
 	for b.Loop() {
 		if _, errs := s.Protected([]string{"public.t.v"}, nil); errs != nil {
 			b.Fatal(errs)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"sluice.dev/proxy/protocol/postgres/catalog"
+	"sluice.dev/proxy/testenv"
 )
 
 const functionsSchema = `
@@ -40,35 +41,37 @@ create function uses_opaque_agg() returns text language sql as 'select opaque_ag
 create procedure proc() language sql as 'select 1';`
 
 func TestFunctionClasses(t *testing.T) {
-	s := load(t, database(t, functionsSchema))
-	p := protect(t, s, nil, "public.people.mail", `public.Cust omers.mail`)
-	v := s.Session(catalog.SearchPath{Schemas: []string{"public"}})
-	for name, want := range map[string]catalog.Class{
-		"upper": catalog.Pure, "count": catalog.Pure, "nextval": catalog.Pure, "citext_eq": catalog.Pure,
-		"adds": catalog.Bounded, "calls_adds": catalog.Bounded, "recursive": catalog.Bounded, "even": catalog.Bounded, "odd": catalog.Bounded,
-		"upserts": catalog.Bounded, "atomic_clean": catalog.Bounded, "clean_defaulted": catalog.Bounded, "proc": catalog.Bounded,
-		"clean_agg": catalog.Pure,
-		"reads":     catalog.Opaque, "reads_upper": catalog.Opaque, "reads_quoted": catalog.Opaque, "reads_blank": catalog.Opaque,
-		"reads_comment": catalog.Opaque, "calls_reads": catalog.Opaque, "calls_calls": catalog.Opaque, "executes": catalog.Opaque,
-		"runs_xml": catalog.Opaque, "escapes": catalog.Opaque, "does": catalog.Opaque, "atomic_reads": catalog.Opaque,
-		"defaulted": catalog.Opaque, "opaque_agg": catalog.Opaque, "uses_opaque_agg": catalog.Opaque,
-		"table_to_xml": catalog.Opaque, "lo_get": catalog.Opaque,
-		"query_to_xml": catalog.Denied, "pg_read_file": catalog.Denied, "dblink": catalog.Denied, "lo_export": catalog.Denied,
-	} {
-		fs := v.FunctionsNamed("", name, -1)
-		if len(fs) == 0 {
-			t.Errorf("%s: not found", name)
-		}
-		for _, f := range fs {
-			if got := p.Class(f.OID); got != want {
-				t.Errorf("%s is %v, want %v", f.ID(), got, want)
+	each(t, func(t *testing.T, pg *testenv.PostgresServer) {
+		s := load(t, database(t, pg, functionsSchema))
+		p := protect(t, s, nil, "public.people.mail", `public.Cust omers.mail`)
+		v := s.Session(catalog.SearchPath{Schemas: []string{"public"}})
+		for name, want := range map[string]catalog.Class{
+			"upper": catalog.Pure, "count": catalog.Pure, "nextval": catalog.Pure, "citext_eq": catalog.Pure,
+			"adds": catalog.Bounded, "calls_adds": catalog.Bounded, "recursive": catalog.Bounded, "even": catalog.Bounded, "odd": catalog.Bounded,
+			"upserts": catalog.Bounded, "atomic_clean": catalog.Bounded, "clean_defaulted": catalog.Bounded, "proc": catalog.Bounded,
+			"clean_agg": catalog.Pure,
+			"reads":     catalog.Opaque, "reads_upper": catalog.Opaque, "reads_quoted": catalog.Opaque, "reads_blank": catalog.Opaque,
+			"reads_comment": catalog.Opaque, "calls_reads": catalog.Opaque, "calls_calls": catalog.Opaque, "executes": catalog.Opaque,
+			"runs_xml": catalog.Opaque, "escapes": catalog.Opaque, "does": catalog.Opaque, "atomic_reads": catalog.Opaque,
+			"defaulted": catalog.Opaque, "opaque_agg": catalog.Opaque, "uses_opaque_agg": catalog.Opaque,
+			"table_to_xml": catalog.Opaque, "lo_get": catalog.Opaque,
+			"query_to_xml": catalog.Denied, "pg_read_file": catalog.Denied, "dblink": catalog.Denied, "lo_export": catalog.Denied,
+		} {
+			fs := v.FunctionsNamed("", name, -1)
+			if len(fs) == 0 {
+				t.Errorf("%s: not found", name)
+			}
+			for _, f := range fs {
+				if got := p.Class(f.OID); got != want {
+					t.Errorf("%s is %v, want %v", f.ID(), got, want)
+				}
 			}
 		}
-	}
-	if p.Class(4_000_000_000) != catalog.Opaque {
-		t.Error("a function that nobody knows is not opaque")
-	}
-	if open := protect(t, s, nil, "public.other.id"); open.Class(v.FunctionsNamed("", "reads", -1)[0].OID) != catalog.Bounded {
-		t.Error("reads is opaque although people is not protected")
-	}
+		if p.Class(4_000_000_000) != catalog.Opaque {
+			t.Error("a function that nobody knows is not opaque")
+		}
+		if open := protect(t, s, nil, "public.other.id"); open.Class(v.FunctionsNamed("", "reads", -1)[0].OID) != catalog.Bounded {
+			t.Error("reads is opaque although people is not protected")
+		}
+	})
 }

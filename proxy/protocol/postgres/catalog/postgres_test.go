@@ -13,23 +13,20 @@ import (
 	"sluice.dev/proxy/testenv"
 )
 
-var server *testenv.PostgresServer
+// pool has a server of each major; database gives each test a database of its own there.
+var pool testenv.PostgresPool
+
+func each(t *testing.T, f func(t *testing.T, pg *testenv.PostgresServer)) {
+	t.Helper()
+	testenv.EachMajor(t, func(t *testing.T, major string) { f(t, pool.Get(t, major)) })
+}
 
 func TestMain(m *testing.M) {
-	code := func() int {
-		var err error
-		server, err = testenv.StartPostgres(context.Background(), testenv.PostgresOptions{Version: "15"})
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		code := m.Run()
-		if err := server.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		return code
-	}()
+	code := m.Run()
+	if err := pool.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -42,6 +39,7 @@ func TestMain(m *testing.M) {
 // simple is a Querier over pgx's simple protocol.
 type simple struct {
 	conn *pgconn.PgConn
+	pg   *testenv.PostgresServer
 	db   string
 }
 
@@ -53,23 +51,23 @@ func (s simple) Query(ctx context.Context, sql string) ([][][]byte, error) {
 	return results[len(results)-1].Rows, nil
 }
 
-func connect(t testing.TB, db string) simple {
+func connect(t testing.TB, pg *testenv.PostgresServer, db string) simple {
 	t.Helper()
-	conn, err := pgconn.Connect(t.Context(), server.SuperDSN(db))
+	conn, err := pgconn.Connect(t.Context(), pg.SuperDSN(db))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close(context.Background()) })
-	return simple{conn, db}
+	return simple{conn, pg, db}
 }
 
 // database makes a database from a script, and connects to it.
-func database(t testing.TB, script string) simple {
+func database(t testing.TB, pg *testenv.PostgresServer, script string) simple {
 	t.Helper()
-	admin := connect(t, "postgres")
+	admin := connect(t, pg, "postgres")
 	name := fmt.Sprintf("catalog_%d", os.Getpid()*1000+next())
 	run(t, admin, "create database "+name)
-	q := connect(t, name)
+	q := connect(t, pg, name)
 	run(t, q, script)
 	return q
 }
