@@ -82,7 +82,7 @@ func (w *world) records(l *life) map[string]*known {
 // clients and approvers were told.
 func (w *world) check(l *life, tally map[string]int) {
 	w.t.Helper()
-	tt := time.Now(); 	rows := w.count()
+	rows := w.count()
 	w.start()
 	facts := w.records(l)
 	api, err := w.approver()
