@@ -42,7 +42,9 @@ func (s *Session) hold(c *Command, v *Verdict, j *judged) {
 	if now, over := ended(w); over {
 		if now.Approved() {
 			v.ticket = w
-			s.admit(c, v, j)
+			if s.admit(c, v, j); v.Refusal != nil {
+				w.Leave()
+			}
 			return
 		}
 		w.Leave()
@@ -174,6 +176,16 @@ func (s *Session) Transaction(idle, rolledBack bool) {
 // PartlyUndone tells the gate that tickets used in the open transaction may
 // have been undone (a rollback to a savepoint): nobody can say which.
 func (s *Session) PartlyUndone() {
+	for _, w := range s.open {
+		s.finishTicket(w, "unknown")
+	}
+	s.open = s.open[:0]
+}
+
+// settleOpen tells the ledger of tickets whose transaction was open when the
+// session ended, so that none stays claimed: a protocol that knew better has
+// said so by now.
+func (s *Session) settleOpen() {
 	for _, w := range s.open {
 		s.finishTicket(w, "unknown")
 	}

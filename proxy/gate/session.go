@@ -129,6 +129,7 @@ func (s *Session) Close(reason string) {
 	defer func() { s.gw.remember(s, reason) }()
 	s.gw.Metrics.Sessions.Dec()
 	s.gw.OnSession(s.ID)
+	s.settleOpen()
 	s.closeRecorder()
 	if s.why != EndNone {
 		reason = s.whyText
