@@ -152,12 +152,6 @@ func bare6(host string) bool {
 	return err == nil && ip.Is6()
 }
 
-func (p *Postgres) check(d *decoder, l *layout) {
-	if p.Lineage == "server" {
-		d.fail(l.at("lineage"), "Not available yet", `lineage = "server" is not available yet: use "strict", which is the default.`)
-	}
-}
-
 func (p *Pool) check(d *decoder, l *layout) {
 	if p.Size < 1 || p.Size > 10000 {
 		d.fail(l.at("size"), "Invalid size", "%d: want 1 to 10000.", p.Size)

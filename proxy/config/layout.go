@@ -126,9 +126,9 @@ func (t *ConnectionTLS) layout() *layout {
 func (p *Postgres) layout() *layout {
 	return &layout{pos: &p.Pos, fields: []field{
 		{name: "databases", into: &p.Databases},
-		{name: "lineage", into: &p.Lineage, oneOf: []string{"strict", "server"}},
+		{name: "lineage", into: &p.Lineage, oneOf: []string{"server", "strict"}},
 		{name: "server_log", into: &p.ServerLog, oneOf: []string{"silent", "accepted"}},
-	}, check: p.check}
+	}}
 }
 
 func (p *Pool) layout() *layout {

@@ -119,7 +119,7 @@ type Postgres struct {
 	Pos Pos
 	// Databases are those that a client may ask for besides Database.
 	Databases []string
-	// Lineage is strict.
+	// Lineage is server or strict.
 	Lineage string
 	// ServerLog is silent (the default) or accepted.
 	ServerLog string

@@ -66,7 +66,7 @@ func TestWrong(t *testing.T) {
 		{"connection mode", connection(`tls { mode = "prefer" }`), `"prefer" is not one of verify-full, verify-ca, require, disable`},
 		{"connection key", connection(`tls { key_file = "x" }`), "belong together"},
 		{"connection require", connection("tls {\n mode = \"require\"\n ca_file = \"x\"\n}"), "does not look at the certificate"},
-		{"lineage server", connection(`postgres { lineage = "server" }`), `lineage = "server" is not available yet: use "strict"`},
+		{"lineage", connection(`postgres { lineage = "guess" }`), `"guess" is not one of`},
 		{"pool", connection(`pool { size = 0 }`), "want 1 to 10000"},
 		{"no user", strings.Replace(base, `user     = "crew_app"`, "", 1), "Missing user: user is needed"},
 		{"unpinned", plugin(""), "Unpinned plugin"},

@@ -239,7 +239,8 @@ func postgresOptions(c *config.Connection, gc *gate.Connection, shared *Shared) 
 	if u.TLS, err = upstreamTLS(c); err != nil {
 		return nil, err
 	}
-	return &postgres.Options{Upstream: u, Databases: c.Postgres.Databases, Catalogs: shared.catalogs, Columns: gc.Protected, Limits: gc.Limits}, nil
+	return &postgres.Options{Upstream: u, Databases: c.Postgres.Databases, Catalogs: shared.catalogs, Columns: gc.Protected, Limits: gc.Limits,
+		Lineage: c.Postgres.Lineage, ServerLogAccepted: c.Postgres.ServerLog == "accepted"}, nil
 }
 
 // secret is the source that a reference names.

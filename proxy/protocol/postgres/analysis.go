@@ -3,6 +3,7 @@ package postgres
 import (
 	"container/list"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -35,6 +36,12 @@ type analysis struct {
 	key       string
 	opts      *Options
 	protected *catalog.Protected
+	// server says that the queries in it were judged by the server's own
+	// analysis; sum names the tree that it printed, of a text that is one query.
+	server   bool
+	sum      treeSum
+	resolved []*lineage.Resolved
+	level    *levelChange // of SET client_min_messages, which the gateway plays
 	// shared says that it depends on nothing but text and key: not on what
 	// this session has prepared or declared.
 	shared bool
@@ -67,13 +74,16 @@ func (a *analysis) unknownName() bool {
 // scrubs says whether errors and notices may quote something protected.
 func (a *analysis) scrubs() bool { return a != nil && a.verdict.Scrub }
 
-func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machine) (*analysis, error) {
+// newAnalysis works out what a text does. With server, the queries in it are
+// judged by what the server printed of them; what it has not yet printed is the
+// error, a *needsServer.
+func newAnalysis(text string, types []uint32, view *catalog.View, p *catalog.Protected, m *machine, server bool) (*analysis, error) {
 	stmt, err := facts.Parse(text)
 	if err != nil {
 		return nil, err
 	}
 	f := stmt.Facts(view)
-	a := &analysis{text: []byte(text), shared: true}
+	a := &analysis{text: []byte(text), shared: true, server: server}
 	inner, known := a.innerFacts(f, m, p)
 	if known && len(inner) > 0 {
 		f = f.WithInner(inner...)
@@ -83,7 +93,14 @@ func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machi
 	for i := range stmt.Stmts {
 		trees[i] = stmt.Stmts[i].Tree
 	}
-	for i, v := range lineage.StrictText(trees, view, p) {
+	verdicts := lineage.StrictText(trees, view, p)
+	if server {
+		a.guard(stmt, verdicts)
+		if err := a.serverVerdicts(verdicts, stmt, types, view, p, m); err != nil {
+			return nil, err
+		}
+	}
+	for i, v := range verdicts {
 		if len(trees) > 1 && v.Copy != nil {
 			// Which of several answers is which COPY's would be a guess.
 			v.Copy = nil
@@ -93,6 +110,10 @@ func newAnalysis(text string, view *catalog.View, p *catalog.Protected, m *machi
 		}
 		a.join(v, m, p, len(trees) == 1)
 		a.step(stmt, i, v)
+	}
+	if need := m.lens.needs; need != nil {
+		m.lens.needs = nil
+		return nil, need
 	}
 	a.changesPath = f.ChangesPath || f.ChangesRole
 	a.changesTemp, a.changesCatalog = f.ChangesTemp, f.ChangesCatalog
@@ -115,7 +136,10 @@ func (m *machine) meant(kind, name string, p *catalog.Protected) (x *analysis, s
 		if x = m.prepared[name]; x == nil || !x.shared {
 			return x, false
 		}
-		now, err := m.lens.work(m, string(x.text))
+		now, err := m.lens.work(m, string(x.text), nil)
+		if need := (*needsServer)(nil); errors.As(err, &need) {
+			m.lens.needs = need
+		}
 		if err != nil {
 			return x, false
 		}
@@ -165,7 +189,8 @@ func (a *analysis) join(v lineage.Verdict, m *machine, p *catalog.Protected, alo
 		switch {
 		case x != nil:
 			if sure && !v.Touches {
-				v.System, v.Proven = x.verdict.System, x.verdict.Proven
+				v.System, v.Proven, v.Outputs = x.verdict.System, x.verdict.Proven, x.verdict.Outputs
+				v.HoldRows = v.HoldRows || x.verdict.HoldRows
 			}
 			v.Columns = append(slices.Clone(v.Columns), x.verdict.Columns...)
 			v.Facts = v.Facts.Or(x.verdict.Facts)
@@ -180,9 +205,10 @@ func (a *analysis) join(v lineage.Verdict, m *machine, p *catalog.Protected, alo
 		}
 	}
 	if alone {
-		a.verdict.System, a.verdict.Proven = v.System, v.Proven
+		a.verdict.System, a.verdict.Proven, a.verdict.Outputs = v.System, v.Proven, v.Outputs
 	}
 	w := &a.verdict
+	w.HoldRows = w.HoldRows || v.HoldRows
 	w.Touches, w.MaskAll, w.Scrub, w.Explain = w.Touches || v.Touches, w.MaskAll || v.MaskAll, w.Scrub || v.Scrub, w.Explain || v.Explain
 	if w.Refuse == "" {
 		w.Refuse, w.Hint = v.Refuse, v.Hint

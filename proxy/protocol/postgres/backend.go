@@ -75,9 +75,13 @@ func (m *machine) answers() (used int) {
 			return used
 		}
 		used += total
+		e, mark := m.head(), len(m.toClient)
 		if err := m.answer(typ, b[:total]); err != nil {
 			m.serverBroken(err)
 			return used
+		}
+		if typ == 'D' || typ == 'd' {
+			m.holdBack(e, mark)
 		}
 	}
 	return used
@@ -108,8 +112,14 @@ func (m *machine) streams(typ byte) bool {
 		return false
 	}
 	run := e.run
+	if run.holdsRows() {
+		return false
+	}
 	if typ == 'd' {
 		return run.copyOut == nil && run.verdict.Limits.Rows == 0 && !m.records(run)
+	}
+	if !run.looked && run.reanalysed() {
+		return false
 	}
 	m.prepareMasker(run)
 	return run.masker == nil && run.verdict.Limits.Rows == 0 && !m.records(run)
@@ -150,10 +160,16 @@ func (m *machine) answer(typ byte, msg []byte) error {
 	if m.discard {
 		return nil
 	}
+	if e.ask != nil {
+		return m.questionAnswer(e, typ)
+	}
 	pass := func() {
 		if !e.quiet {
 			m.toClient = append(m.toClient, msg...)
 		}
+	}
+	if e.reuses && (typ == '2' || typ == 'n') {
+		return nil // answers to what the client did not send
 	}
 	switch typ {
 	case '1', '2', '3':
@@ -221,6 +237,9 @@ func (m *machine) answer(typ byte, msg []byte) error {
 	case 'd':
 		return m.copyRow(e, msg, body)
 	case 'c':
+		if e.run != nil {
+			m.letGo(e.run)
+		}
 		if e.run != nil && e.run.copyOut != nil {
 			if m.copyWhole(e, true); m.discard {
 				return nil // answered already
@@ -253,6 +272,15 @@ func (m *machine) async(typ byte, msg, body []byte) error {
 		fields, err := readFields(body)
 		if err != nil {
 			return err
+		}
+		if m.lens.printing || m.printing {
+			if detail, ok := printedTree(fields); ok {
+				m.printed(detail)
+				return nil
+			}
+			if !m.wantsNotice(get(fields, 'V')) {
+				return nil
+			}
 		}
 		out, changed := m.clean(fields, m.currentRun())
 		if changed {
@@ -290,9 +318,18 @@ func (m *machine) currentRun() *running {
 // completed handles the end of one statement's answer.
 func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
 	run := e.run
+	if typ == 's' && run.holdsRows() {
+		run.back = nil
+		m.cutOff(e, gate.CannotMask("rows of an expression over masked columns that can fail may not be read in parts"))
+		return nil
+	}
+	m.letGo(run)
 	if typ == 'C' {
 		run.tag = string(trimNul(body))
 		m.lens.completed(run)
+		if (run.tag == "DISCARD ALL" || run.tag == "RESET") && !m.lens.printing {
+			m.printing = false // the session's defaults are back
+		}
 		switch {
 		case run.tag == "ROLLBACK":
 			m.rolled = true
@@ -349,6 +386,9 @@ func (m *machine) cutOff(e *entry, r *gate.Refusal) {
 	m.finish(run, "error")
 	m.want.Cancel, m.cancelling = true, true
 	m.discard = true
+	if m.asking != nil && e.kind == 'E' {
+		m.asking, m.stalled = nil, true // its answers are skipped with the rest
+	}
 	if e.kind == 'E' && !m.owesSync() {
 		m.absorb = true // the client skips to the Sync that it has yet to send
 	}

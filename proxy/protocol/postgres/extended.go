@@ -14,7 +14,10 @@ func (m *machine) parse(body, msg []byte) error {
 	if err != nil {
 		return err
 	}
-	a, seq, r := m.look(p.Query)
+	a, seq, r := m.look('P', p.Query, p.Types)
+	if m.asking != nil {
+		return nil
+	}
 	if r == nil {
 		r, seq = m.gs.Preview(m.command(a, nil))
 	}
@@ -29,7 +32,11 @@ func (m *machine) parse(body, msg []byte) error {
 	st := &statement{name: p.Name, text: p.Query, types: p.Types, a: a, pipeline: m.pipeline}
 	m.push(&entry{kind: 'P', st: st, old: m.statements[p.Name]})
 	m.statements[p.Name] = st
-	m.unsynced = true
+	m.unsynced, m.open = true, false
+	if a.level != nil {
+		m.toServer = wire.AppendParse(m.toServer, p.Name, a.level.played(), nil)
+		return nil
+	}
 	m.forward(msg)
 	return nil
 }
@@ -64,7 +71,7 @@ func (m *machine) bind(body, msg []byte) error {
 	b.Values, b.Nulls = nil, nil
 	m.portals[b.Portal] = po
 	m.push(&entry{kind: 'B', po: po})
-	m.unsynced = true
+	m.unsynced, m.open = true, false
 	m.forward(msg)
 	return nil
 }
@@ -117,6 +124,9 @@ func (m *machine) execute(x wire.Execute, msg []byte) {
 		return
 	}
 	seq, r := m.refresh(po.st)
+	if m.asking != nil {
+		return
+	}
 	if r != nil {
 		m.refuse('E', r, seq)
 		return
@@ -129,12 +139,12 @@ func (m *machine) execute(x wire.Execute, msg []byte) {
 // refresh analyses a prepared statement again when names may mean something
 // else by now: the server would plan it anew.
 func (m *machine) refresh(st *statement) (gate.Seq, *gate.Refusal) {
-	if m.lens.current(st.a) {
+	if !st.moved && m.lens.current(st.a) {
 		return 0, nil
 	}
-	a, seq, r := m.look(st.text)
-	if r == nil {
-		st.a = a
+	a, seq, r := m.look('E', st.text, st.types)
+	if r == nil && m.asking == nil {
+		st.a, st.moved = a, false
 	}
 	return seq, r
 }
@@ -159,7 +169,7 @@ func (m *machine) sync(msg []byte) {
 	m.absorb = false
 	m.push(&entry{kind: 'S', pipeline: m.pipeline})
 	m.pipeline++
-	m.dirty, m.unsynced = false, false
+	m.dirty, m.unsynced, m.open = false, false, false
 	m.forward(msg)
 	m.settle()
 }

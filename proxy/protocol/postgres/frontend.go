@@ -35,7 +35,7 @@ func (m *machine) advance() {
 			m.fromClient = append(m.fromClient[:0], m.fromClient[used:]...)
 		}
 	}()
-	for m.held == nil && m.waiting == nil && !m.stalled && !m.ended {
+	for m.held == nil && m.waiting == nil && m.asking == nil && !m.stalled && !m.ended {
 		b := m.fromClient[used:]
 		if m.expires() {
 			return
@@ -96,11 +96,20 @@ func (m *machine) advance() {
 		if len(b) < wire.HeaderSize+size {
 			return
 		}
+		if m.dropMessage { // it has its answer
+			m.dropMessage = false
+			used += wire.HeaderSize + size
+			continue
+		}
 		if m.answersFirst(typ, b[wire.HeaderSize:wire.HeaderSize+size]) {
 			return
 		}
-		used += wire.HeaderSize + size
 		m.message(typ, b[:wire.HeaderSize+size])
+		if m.asking != nil {
+			return // it is looked at again when the server has answered
+		}
+		m.asked = 0
+		used += wire.HeaderSize + size
 	}
 }
 
@@ -189,7 +198,10 @@ func (m *machine) message(typ byte, msg []byte) {
 
 // query decides a simple Query whole, whatever number of statements it has.
 func (m *machine) query(text string, msg []byte) {
-	a, seq, r := m.look(text)
+	a, seq, r := m.look('Q', text, nil)
+	if m.asking != nil {
+		return
+	}
 	if r != nil {
 		m.refuse('Q', r, seq)
 		return
@@ -199,8 +211,15 @@ func (m *machine) query(text string, msg []byte) {
 	m.decide('Q', run, msg)
 }
 
-// look analyses a text, and records the refusal when that cannot be done.
-func (m *machine) look(text string) (*analysis, gate.Seq, *gate.Refusal) {
+// look analyses the text of a message, whose parameters have been declared to
+// be of types, and records the refusal when that cannot be done. When the server
+// has to be asked first, m.asking is set.
+func (m *machine) look(kind byte, text string, types []uint32) (*analysis, gate.Seq, *gate.Refusal) {
+	return m.lookFor(kind, text, types, nil)
+}
+
+// lookFor is look for the message of a hold that was released.
+func (m *machine) lookFor(kind byte, text string, types []uint32, h *held) (*analysis, gate.Seq, *gate.Refusal) {
 	fail := func(r *gate.Refusal) (*analysis, gate.Seq, *gate.Refusal) {
 		m.lens.drop()
 		r, seq := m.gs.RefuseUnparsed([]byte(text), int64(len(text)), r)
@@ -213,7 +232,16 @@ func (m *machine) look(text string) (*analysis, gate.Seq, *gate.Refusal) {
 		return fail(&gate.Refusal{Kind: gate.Malformed, Text: "the statement is not valid UTF-8",
 			Hint: "Set client_encoding to UTF8, the only encoding that the gateway reads."})
 	}
-	a, err := m.lens.analyse(m, text)
+	m.looking = kind
+	a, err := m.lens.analyse(m, text, types)
+	var need *needsServer
+	if errors.As(err, &need) {
+		m.lens.drop()
+		if r := m.ask(kind, text, int64(len(text)), need, h); r != nil {
+			return fail(r)
+		}
+		return nil, 0, nil
+	}
 	if err != nil {
 		return fail(malformed(err))
 	}
@@ -236,6 +264,7 @@ func (m *machine) act(kind byte, run *running, msg []byte) {
 		if kind == 'E' {
 			m.forward(wire.Empty(nil, 'H')) // what came before is answered now
 		}
+		m.endAsk()
 		m.push(&entry{kind: 'L', local: appendNotice(nil, v.Pending.Notice, ""), after: v.Intent})
 		m.held = &held{kind: kind, run: run, msg: append([]byte(nil), msg...)}
 		m.want.Watch = m.held
@@ -253,7 +282,10 @@ func (m *machine) release(kind byte, run *running, msg []byte) {
 	}
 	m.clientAfter = max(m.clientAfter, v.Intent)
 	m.lens.effect(m, run.a)
-	m.strange = m.strange || run.a.strange()
+	if run.a.strange() {
+		m.strange = true
+		m.kept.forget()
+	}
 	m.unname(run)
 	e := &entry{kind: kind, run: run, po: run.po, pipeline: m.pipeline}
 	if kind == 'E' {
@@ -268,7 +300,14 @@ func (m *machine) release(kind byte, run *running, msg []byte) {
 		m.dirty, m.unsynced = true, true
 	}
 	m.push(e)
-	m.forward(msg)
+	switch c := run.a.level; {
+	case c != nil && kind == 'Q':
+		m.toServer = wire.Query(m.toServer, c.played())
+	case kind == 'Q' && m.reuse(e, run):
+	default:
+		m.forward(msg)
+	}
+	m.open = false
 	if kind != 'E' {
 		// A Query ends the pipeline before it: what comes next is another's.
 		m.pipeline++
@@ -298,6 +337,7 @@ func (m *machine) unknownName(kind byte, code, text string) {
 
 // fail answers a message with an error that is ready, in place of the server.
 func (m *machine) fail(kind byte, local []byte, after gate.Seq) {
+	m.endAsk()
 	simple := kind == 'Q' || kind == 'F'
 	poison := m.dirty && !m.inTransaction()
 	m.push(&entry{kind: 'L', local: local, ready: simple && !m.unsynced, after: after})

@@ -31,7 +31,10 @@ func (m *machine) functionCall(f *wire.FunctionCall, msg []byte) {
 		text += fmt.Sprintf("$%d", i+1)
 		params[i] = gate.Param{Value: append([]byte(nil), a...), Null: f.Nulls[i], Binary: wire.Format(f.Formats, i) == 1}
 	}
-	a, seq, r := m.look(text + ")")
+	a, seq, r := m.look('F', text+")", nil)
+	if m.asking != nil {
+		return
+	}
 	if r != nil {
 		m.refuse('F', r, seq)
 		return

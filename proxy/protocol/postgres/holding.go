@@ -11,6 +11,14 @@ type held struct {
 	msg  []byte
 }
 
+// types are those that the parameters of its statement were declared to have.
+func (h *held) types() []uint32 {
+	if h.run.po == nil {
+		return nil
+	}
+	return h.run.po.st.types
+}
+
 // Resolve is called when a hold is decided, over, or its wait is.
 func (m *machine) Resolve(h *held) {
 	if m.held != h || m.ended {
@@ -20,7 +28,10 @@ func (m *machine) Resolve(h *held) {
 	pending := h.run.verdict
 	// What it would touch is looked at again, as names and masks stand now.
 	if h.run.a.shared && !m.lens.current(h.run.a) {
-		a, seq, r := m.look(string(h.run.a.text))
+		a, seq, r := m.lookFor(h.kind, string(h.run.a.text), h.types(), h)
+		if m.asking != nil {
+			return
+		}
 		if r != nil {
 			m.gs.Abandon(&pending, "it can no longer be read")
 			m.refuse(h.kind, r, seq)
@@ -55,6 +66,9 @@ func (m *machine) Cancel() bool {
 
 // Leave tells the gate that the session is over, whatever was held.
 func (m *machine) Leave() {
+	if m.asking != nil && m.asking.held != nil {
+		m.held = m.asking.held
+	}
 	if m.held != nil {
 		m.gs.Abandon(&m.held.run.verdict, "the client is gone")
 		m.held = nil

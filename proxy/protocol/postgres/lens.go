@@ -12,6 +12,7 @@ import (
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/protocol/postgres/catalog"
+	"sluice.dev/proxy/protocol/postgres/lineage"
 	"sluice.dev/proxy/protocol/postgres/wire"
 )
 
@@ -44,6 +45,17 @@ type lens struct {
 	own          *catalog.Snapshot
 	ownProtected *catalog.Protected
 	ownOpts      *Options // that ownProtected was worked out for
+
+	// printing: the session was opened with the settings that make the server
+	// print its analysis. seen is what it printed and nobody has used yet, by
+	// query; known what was made of it, by text, both for this session alone.
+	// needs is what a name within a text needs to have analysed first.
+	printing  bool
+	seen      map[string]*seen
+	known     map[string]*analysis
+	knownSize int
+	needs     *needsServer
+	levels    levels
 }
 
 // snapshot is the catalog as the session sees it now.
@@ -63,7 +75,7 @@ func (l *lens) set(s *catalog.Snapshot) (*catalog.Protected, error) {
 		return l.ownProtected, nil
 	}
 	before, _ := l.opts.protectedIn(l.database, l.live.Snapshot())
-	p, errs := s.Protected(l.opts.Columns, before)
+	p, errs := l.opts.protect(s, before)
 	l.ownProtected, l.ownOpts = p, l.opts
 	return p, errors.Join(errs...)
 }
@@ -74,11 +86,15 @@ func newLens(ctx context.Context, opts *Options, up *server, database string) (*
 	if _, err := l.live.Ready(ctx); err != nil {
 		return nil, &upstreamError{code: "08006", text: "the database's catalog cannot be read", err: err}
 	}
-	rows, err := up.Query(ctx, "SELECT pg_catalog.current_setting('search_path'), current_user, session_user")
-	if err != nil || len(rows) != 1 || len(rows[0]) != 3 {
+	rows, err := up.Query(ctx, "SELECT pg_catalog.current_setting('search_path'), current_user, session_user, pg_catalog.current_setting('log_min_messages')")
+	if err != nil || len(rows) != 1 || len(rows[0]) != 4 {
 		return nil, &upstreamError{code: "08006", text: "the session's search_path cannot be read", err: err}
 	}
 	l.role, l.login = string(rows[0][1]), string(rows[0][2])
+	l.printing = opts.byServer()
+	if err := opts.serverLog(string(rows[0][3])); l.printing && err != nil {
+		return nil, &upstreamError{code: "08006", text: err.Error()}
+	}
 	l.setPath(string(rows[0][0]))
 	return l, nil
 }
@@ -179,19 +195,19 @@ func (l *lens) drop() {
 
 // analyse turns a text into facts and a verdict on its protected columns,
 // under the newest generation and catalog.
-func (l *lens) analyse(m *machine, text string) (*analysis, error) {
+func (l *lens) analyse(m *machine, text string, types []uint32) (*analysis, error) {
 	if err := l.take(); err != nil {
 		return nil, err
 	}
-	a, err := l.work(m, text)
+	a, err := l.work(m, text, types)
 	if err == nil && a.unknownName() && l.opts.Catalogs.again(l.live) {
-		a, err = l.work(m, text)
+		a, err = l.work(m, text, types)
 	}
 	return a, err
 }
 
 // work analyses a text under what is known now.
-func (l *lens) work(m *machine, text string) (*analysis, error) {
+func (l *lens) work(m *machine, text string, types []uint32) (*analysis, error) {
 	snapshot := l.snapshot()
 	protected, err := l.set(snapshot)
 	if err != nil {
@@ -200,13 +216,16 @@ func (l *lens) work(m *machine, text string) (*analysis, error) {
 		l.opts.alarm(l.gs.Gateway().Logger, l.gs.Gateway().Name, err)
 	}
 	key := l.key(snapshot)
+	if l.byServer(protected) {
+		return l.workWithServer(m, text, types, key, snapshot, protected)
+	}
 	if a := l.opts.cache.get(text, key); a != nil {
 		return a, nil
 	}
 	if a := l.opts.cache.shapes.get(text, key); a != nil {
 		return a, nil
 	}
-	a, err := newAnalysis(text, l.look(snapshot), protected, m)
+	a, err := newAnalysis(text, nil, l.look(snapshot), protected, m, false)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +244,10 @@ func (l *lens) current(a *analysis) bool {
 	if l.take() != nil {
 		return false
 	}
-	return a.shared && a.opts == l.opts && a.key == l.key(l.snapshot())
+	if !a.shared || a.opts != l.opts || a.key != l.key(l.snapshot()) {
+		return false
+	}
+	return a.server || l.opts.Lineage != LineageServer || a.protected.Empty()
 }
 
 // protected is the configured set.
@@ -271,8 +293,23 @@ func (l *lens) column(a *analysis, plan *mask.Plan, position int, c wire.Column)
 	if pass {
 		return mask.Treatment{}, false, table
 	}
+	if out := a.verdict.Outputs; position < len(out) && out[position].Level >= lineage.Derived {
+		t, derived = l.derived(plan, out[position].Origins)
+		return t, derived, table
+	}
 	t, derived = l.treatment(plan, origins, len(origins) == 0)
 	return t, derived, table
+}
+
+// derived is the treatment of what was computed from columns: none where this
+// principal sees all of them.
+func (l *lens) derived(plan *mask.Plan, origins []string) (mask.Treatment, bool) {
+	for _, o := range origins {
+		if plan.Columns[o].Action != mask.None {
+			return l.treatment(plan, nil, true)
+		}
+	}
+	return l.treatment(plan, nil, len(origins) == 0)
 }
 
 // treatment is the strictest of the columns that a value stands for. One that
@@ -311,6 +348,9 @@ func (l *lens) effect(m *machine, a *analysis) {
 	if a == nil {
 		return
 	}
+	if a.level != nil {
+		l.levels.set(a.level, m.inTransaction())
+	}
 	for _, step := range a.steps {
 		switch step.transaction {
 		case begins:
@@ -337,6 +377,12 @@ func (l *lens) effect(m *machine, a *analysis) {
 // completed notes a command tag.
 func (l *lens) completed(run *running) {
 	l.lastTag = run.tag
+	switch run.tag {
+	case "COMMIT", "ROLLBACK":
+		l.levels.ended()
+	case "DISCARD ALL":
+		l.levels = levels{}
+	}
 	if run.tag == "ROLLBACK" || run.tag == "COMMIT" {
 		if run.tag == "ROLLBACK" && l.moved {
 			l.unsure = true // a SET inside it is undone

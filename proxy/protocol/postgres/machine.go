@@ -66,6 +66,19 @@ type machine struct {
 	pipeline, renaming int
 	stalled            bool
 
+	// printing: the server prints its analysis of each statement. asking is the
+	// question for one that is under way, asked how many rounds of questions
+	// the client's message has caused; open: a question has begun a transaction
+	// that nothing of the client's has ended; dropMessage: the client's next
+	// message has been answered; reheld: a released command was analysed again.
+	printing            bool
+	asking              *asking
+	asked               int
+	open                bool
+	dropMessage, reheld bool
+	kept                kept
+	looking             byte // the kind of the message that is looked at
+
 	// waiting is a ReadyForQuery kept back until a question of the gateway's
 	// own (the search_path after it may have changed) is answered.
 	waiting *pendingReady
@@ -98,7 +111,10 @@ type entry struct {
 	po     *portal
 	target byte // of D: 'S' or 'P'
 	old    *statement
-	inCopy bool // of S: sent before a CopyDone that is ahead of the server
+	inCopy bool      // of S: sent before a CopyDone that is ahead of the server
+	ask    *question // the gateway's own
+	reuses bool      // of Q: it runs as what was prepared before
+	anew   anew      // of P
 	// pipeline is the one that a Sync or Query ends.
 	pipeline int
 }
@@ -112,6 +128,7 @@ type statement struct {
 	columns   []wire.Column // what Describe said; nil before
 	described []uint32      // the types of its parameters, likewise
 	known     bool          // the server has answered ParseComplete
+	moved     bool          // the server has analysed it as another
 	// pipeline is the one that Parse belongs to.
 	pipeline int
 }
@@ -125,6 +142,7 @@ type portal struct {
 	columns []wire.Column // what Describe of the portal said
 	asked   bool          // a Describe of the portal has been sent
 	known   bool          // the server has answered BindComplete
+	anew    anew
 	// pipeline is the one that Bind belongs to.
 	pipeline int
 }
@@ -140,6 +158,7 @@ type running struct {
 	masker  *rowMasker
 	copyOut *copyMasker
 	looked  bool // masker was worked out for this result
+	anew    anew
 	// unmaskable says that rows would have to be changed and cannot be.
 	unmaskable bool
 	rows       int64 // since the command began
@@ -147,7 +166,8 @@ type running struct {
 	masked     int64
 	code       string // SQLSTATE, once it failed
 	tag        string
-	sample     int // rows recorded
+	sample     int    // rows recorded
+	back       []byte // rows that are kept back
 	done       bool
 	renames    bool // it changes names and has not ended
 	// Of COPY FROM STDIN: how often the server has asked for data, and the
@@ -160,6 +180,7 @@ func newMachine(gs *gate.Session, opts *Options, l *lens) *machine {
 		gs: gs, opts: opts, lens: l, tx: 'I', next: 'I',
 		statements: make(map[string]*statement), portals: make(map[string]*portal),
 		prepared: make(map[string]*analysis), cursors: make(map[string]*analysis),
+		printing: l.printing,
 	}
 }
 
@@ -167,7 +188,7 @@ func newMachine(gs *gate.Session, opts *Options, l *lens) *machine {
 // moment at which the gateway may end the session of its own accord without
 // cutting a command in two.
 func (m *machine) idle() bool {
-	return len(m.queue) == 0 && m.held == nil && m.waiting == nil && len(m.fromClient) == 0
+	return len(m.queue) == 0 && m.held == nil && m.waiting == nil && m.asking == nil && len(m.fromClient) == 0
 }
 
 // runs says whether a command is on its way, or running at the database.

@@ -38,6 +38,7 @@ func (m *machine) unname(run *running) {
 		return
 	}
 	run.renames = true
+	m.kept.forget()
 	m.renaming++
 	for _, in := range run.a.own.Inner {
 		switch in.Kind {
@@ -124,6 +125,10 @@ func (m *machine) unsettled(typ byte, body []byte) bool {
 
 // resume goes on with messages that waited for answers.
 func (m *machine) resume() {
+	if m.reheld {
+		m.reheld = false
+		m.Resolve(m.held)
+	}
 	if m.stalled {
 		m.stalled = false
 		m.advance()
@@ -136,6 +141,9 @@ func (m *machine) parsed(e *entry, ok bool) {
 		return
 	}
 	e.st.known = ok
+	if ok {
+		m.parsedAnew(e)
+	}
 	if ok || m.statements[e.st.name] != e.st {
 		return
 	}
@@ -163,6 +171,14 @@ func (m *machine) bound(e *entry, ok bool) {
 func (m *machine) skipped(e *entry, result string) {
 	if e.run != nil {
 		m.finish(e.run, result)
+	}
+	if e.ask != nil && m.asking == e.ask.of {
+		// An earlier command of its pipeline has failed: the message that waited
+		// is skipped like it.
+		if h := m.asking.held; h != nil {
+			m.gs.Abandon(&h.run.verdict, "an earlier command of its pipeline failed")
+		}
+		m.asking, m.asked, m.stalled = nil, 0, true
 	}
 	switch e.kind {
 	case 'P':

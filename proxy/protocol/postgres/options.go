@@ -3,11 +3,14 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/protocol/postgres/catalog"
+	"sluice.dev/proxy/protocol/postgres/lineage"
+	"sluice.dev/proxy/protocol/postgres/wire"
 )
 
 // Options is one connection as a generation compiled it for this protocol; it
@@ -21,6 +24,12 @@ type Options struct {
 	Catalogs *Catalogs
 	// Columns is the protected set as configured: schema.table.column.
 	Columns []string
+	// Lineage says who works out what a statement does with protected columns:
+	// LineageServer or LineageStrict.
+	Lineage string
+	// ServerLogAccepted: the server may write the trees of statements, with
+	// the constants in them, into its own log.
+	ServerLogAccepted bool
 	// Limits of the connection's sessions.
 	Limits gate.Limits
 	// WriteTimeout bounds one write to a client that does not read; 1 minute.
@@ -30,6 +39,12 @@ type Options struct {
 	protected map[string]*catalog.Protected // by database
 	cache     analyses
 }
+
+// The values of Options.Lineage (reference/masking.md 0).
+const (
+	LineageServer = "server" // PostgreSQL's own analyser
+	LineageStrict = "strict" // the gateway's, from the text and its catalog
+)
 
 func (o *Options) limits() gate.Limits { return o.Limits }
 
@@ -53,13 +68,42 @@ func (o *Options) protectedIn(database string, s *catalog.Snapshot) (*catalog.Pr
 	if before == nil {
 		before = o.Catalogs.remembered(o.Upstream, database)
 	}
-	p, errs := s.Protected(o.Columns, before)
+	p, errs := o.protect(s, before)
 	o.Catalogs.remember(o.Upstream, database, p)
 	if o.protected == nil {
 		o.protected = make(map[string]*catalog.Protected)
 	}
 	o.protected[database] = p
 	return p, errors.Join(errs...)
+}
+
+// byServer says whether there is anything that the server's own analysis is
+// needed for.
+func (o *Options) byServer() bool { return o.Lineage == LineageServer && len(o.Columns) > 0 }
+
+// printing adds the settings that make the server print its analysis to those
+// of a session, where they are needed; level is what the client asked for as
+// client_min_messages, which the gateway then plays.
+func (o *Options) printing(settings []wire.Setting) (level string, all []wire.Setting) {
+	if !o.byServer() {
+		return "", settings
+	}
+	for _, s := range settings {
+		if strings.EqualFold(s.Name, "client_min_messages") {
+			level = strings.ToLower(s.Value)
+			continue
+		}
+		all = append(all, s)
+	}
+	return level, append(all, printSettings...)
+}
+
+// protect closes the configured columns over a snapshot.
+func (o *Options) protect(s *catalog.Snapshot, before *catalog.Protected) (*catalog.Protected, []error) {
+	if o.Lineage == LineageServer {
+		return lineage.Protect(s, o.Columns, before)
+	}
+	return s.Protected(o.Columns, before)
 }
 
 // Catalogs follows the catalogs of all databases that connections lead to. It
@@ -167,5 +211,5 @@ func (o *Options) Reach(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return o.reachLog(ctx)
 }

@@ -24,6 +24,12 @@ func (m *machine) serverError(msg, body []byte) error {
 		return nil
 	}
 	m.undone = true
+	if e != nil && e.ask != nil {
+		if e.kind == 'P' {
+			m.askFailed(e, fields)
+		}
+		return nil
+	}
 	if e != nil && e.poison {
 		m.pop()
 		return m.skipToSync("")
@@ -44,6 +50,9 @@ func (m *machine) serverError(msg, body []byte) error {
 	}
 	m.recordNotice("error", out)
 	if run != nil {
+		if e.reuses && code == "26000" {
+			m.kept.forget() // something has taken it away
+		}
 		run.code = code
 		m.copying = nil
 	}
@@ -127,6 +136,11 @@ func (m *machine) serverReady(status byte) error {
 			result = "error"
 		}
 		m.finish(e.run, result)
+	}
+	if e.ask != nil && e.ask.of == m.asking && e.kind == 'Q' {
+		m.printing = e.ask.set
+		m.asking.left = 0
+		m.askAnswered()
 	}
 	m.copying = nil
 	m.tx = status

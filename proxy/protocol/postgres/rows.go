@@ -122,6 +122,9 @@ func (m *machine) row(e *entry, msg, body []byte) error {
 		m.cutOff(e, gate.RowLimit(limit))
 		return nil
 	}
+	if !run.looked && !m.judgeAnew(e, run) {
+		return nil
+	}
 	m.prepareMasker(run)
 	if run.unmaskable {
 		m.cutOff(e, gate.CannotMask("the database did not say what its rows are made of"))
@@ -190,6 +193,7 @@ func (m *machine) flushMasked() {
 	run, masker := e.run, e.run.masker
 	rows := masker.rows
 	masker.reset()
+	defer m.holdBack(e, len(m.toClient))
 	for _, d := range run.verdict.Masks.Detectors {
 		if r := m.detect(run, masker, rows, d); r != nil {
 			m.cutOff(e, r)

@@ -228,6 +228,7 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 	if err != nil {
 		return err
 	}
+	level, settings := opts.printing(settings)
 	up, err := opts.Upstream.connect(ctx, database, settings)
 	if err != nil {
 		s.Gateway.Logger.Warn("postgres: the database cannot be entered", "connection", name, "address", opts.Upstream.Address, "error", err)
@@ -238,6 +239,7 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 	if err != nil {
 		return err
 	}
+	lens.levels.now = level
 	gs, err := s.Gateway.Open(ctx, conn, principal, who)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ package servertest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -43,6 +44,8 @@ type Options struct {
 	Plugins map[string]string
 	// Files is for a failing disk under the audit log.
 	Files audit.Files
+	// Lineage is the connection's; strict when empty.
+	Lineage string
 	// TLS serves PostgreSQL with TLS instead of plain text.
 	TLS bool
 }
@@ -112,7 +115,7 @@ const Password = "the-databases-own-secret-9c41"
 func Start(tb TB, o Options) *Gateway {
 	tb.Helper()
 	g := &Gateway{Dir: tb.TempDir(), Log: &Buffer{}, opts: o, tb: tb, password: Password}
-	o.Postgres.Init = append(o.Postgres.Init, "CREATE ROLE crew_app LOGIN PASSWORD '"+Password+"'", "CREATE DATABASE orders")
+	o.Postgres.Init = append(o.Postgres.Init, "CREATE ROLE crew_app LOGIN PASSWORD '"+Password+"'", "ALTER ROLE crew_app SET log_min_messages = fatal", "CREATE DATABASE orders")
 	g.DB = testenv.Postgres(tb, o.Postgres)
 	init := o.Init
 	if init == nil {
@@ -212,7 +215,7 @@ connection "postgres" "orders" {
     mode = "disable"
   }
   postgres {
-    lineage = "strict"
+    lineage = %q
   }
   %s
 }
@@ -228,7 +231,7 @@ console {
   auditors  = ["audit"]
   operators = ["platform"]
 }
-`, pg, tls, web, g.OIDC.Issuer, g.DB.Address(), o.Connection)
+`, pg, tls, web, g.OIDC.Issuer, g.DB.Address(), cmp.Or(o.Lineage, "strict"), o.Connection)
 	switch o.Masks {
 	case "":
 		b.WriteString("mask \"contact\" {\n  columns = [\"public.customers.email\", \"public.customers.phone\"]\n  action = \"partial\"\n  except = [\"support-leads\"]\n}\n")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Protected is the set of columns that masks name, closed over what copies or
@@ -17,8 +18,13 @@ type Protected struct {
 	sensitive  map[Attr]bool       // columns of masking.md 6
 	whole      map[uint32][]string // protected in every column
 	class      map[uint32]Class
+	derived    map[Attr]bool // columns that hold something computed from their origins
+	judge      Judge         // nil: views and generated columns are covered whole
 	missing    []string
 	roots      map[string]Attr
+
+	opaqueOnce  sync.Once
+	opaqueTypes bool // see TypesOpaque
 }
 
 // Protected closes the columns ("schema.table.column", as the catalog spells
@@ -28,8 +34,14 @@ type Protected struct {
 // too as long as the relation lives, since a copy remains a copy when the
 // foreign key that told of it is dropped. previous may be nil.
 func (s *Snapshot) Protected(columns []string, previous *Protected) (*Protected, []error) {
+	return s.Judged(columns, previous, nil)
+}
+
+// Judged is Protected, with views, materialized views and generated columns
+// closed column by column as judge says; nil covers them whole.
+func (s *Snapshot) Judged(columns []string, previous *Protected, judge Judge) (*Protected, []error) {
 	p := &Protected{
-		snapshot: s, columns: make(map[Attr][]string), relations: make(map[uint32]bool),
+		snapshot: s, columns: make(map[Attr][]string), relations: make(map[uint32]bool), judge: judge, derived: make(map[Attr]bool),
 		sensitive: make(map[Attr]bool), whole: make(map[uint32][]string), roots: make(map[string]Attr),
 	}
 	p.configured = slices.Compact(slices.Sorted(slices.Values(columns)))
@@ -53,11 +65,14 @@ func (s *Snapshot) Protected(columns []string, previous *Protected) (*Protected,
 	p.sections()
 	// Functions depend on which relations are protected, views on both.
 	for {
+		if judge != nil {
+			p.classify() // the judge asks for classes
+		}
 		p.close()
 		before := len(p.relations)
 		p.classify()
 		p.opaqueDefinitions()
-		if len(p.relations) == before {
+		if len(p.relations) == before && (judge == nil || !p.close()) {
 			return p, errs
 		}
 	}
@@ -143,13 +158,15 @@ func (p *Protected) sections() {
 
 // close follows inheritance, foreign keys, generated columns and views until
 // nothing changes.
-func (p *Protected) close() {
+func (p *Protected) close() (news bool) {
 	for changed := true; changed; {
 		changed = false
 		for _, r := range p.snapshot.relations {
 			changed = p.closeRelation(r) || changed
 		}
+		news = news || changed
 	}
+	return news
 }
 
 func (p *Protected) closeRelation(r *Relation) (changed bool) {
@@ -157,9 +174,12 @@ func (p *Protected) closeRelation(r *Relation) (changed bool) {
 		for _, oid := range l {
 			other := p.snapshot.relations[oid]
 			for _, n := range other.Live() {
-				origins, ok := p.columns[Attr{oid, n}]
-				if to := r.Column(other.Columns[n-1].Name); ok && to != 0 {
-					changed = p.add(Attr{r.OID, to}, origins) || changed
+				from := Attr{oid, n}
+				if _, ok := p.columns[from]; !ok {
+					continue
+				}
+				if to := r.Column(other.Columns[n-1].Name); to != 0 {
+					changed = p.copies(Attr{r.OID, to}, from) || changed
 				}
 			}
 		}
@@ -167,15 +187,19 @@ func (p *Protected) closeRelation(r *Relation) (changed bool) {
 	for _, k := range r.out {
 		for i := range min(len(k.fromKey), len(k.toKey)) {
 			from, to := Attr{k.from, k.fromKey[i]}, Attr{k.to, k.toKey[i]}
-			if o, ok := p.columns[from]; ok {
-				changed = p.add(to, o) || changed
+			if _, ok := p.columns[from]; ok {
+				changed = p.copies(to, from) || changed
 			}
-			if o, ok := p.columns[to]; ok {
-				changed = p.add(from, o) || changed
+			if _, ok := p.columns[to]; ok {
+				changed = p.copies(from, to) || changed
 			}
 		}
 	}
 	for _, g := range r.generated {
+		if p.judge != nil {
+			changed = p.closeGenerated(r, g) || changed
+			continue
+		}
 		for _, n := range g.tree.columns {
 			if o, ok := p.columns[Attr{r.OID, n}]; ok || n == 0 && p.relations[r.OID] {
 				changed = p.add(Attr{r.OID, g.number}, o) || changed
@@ -183,6 +207,9 @@ func (p *Protected) closeRelation(r *Relation) (changed bool) {
 		}
 	}
 	if (r.Kind == 'v' || r.Kind == 'm') && !r.System() {
+		if p.judge != nil {
+			return p.closeJudged(r) || changed
+		}
 		changed = p.closeView(r) || changed
 	}
 	return changed
@@ -219,6 +246,9 @@ func (p *Protected) originsOf(r *Relation) []string {
 // report themselves as origin, whatever the function puts there. The same for
 // generated columns.
 func (p *Protected) opaqueDefinitions() {
+	if p.judge != nil {
+		return
+	}
 	for _, r := range p.snapshot.relations {
 		if (r.Kind == 'v' || r.Kind == 'm') && !r.System() && p.treeOpaque(r.body) {
 			p.cover(r, p.whole[r.OID])

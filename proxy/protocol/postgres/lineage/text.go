@@ -21,6 +21,7 @@ func StrictText(stmts []*pg.Node, view *catalog.View, protected *catalog.Protect
 		if changed && !protected.Empty() && out[i].Refuse == "" && namesThings(inner(n)) {
 			out[i].Refuse = "strict lineage: an earlier statement of the same message can change what names mean here"
 			out[i].Hint = "Send the statements one by one."
+			out[i].EarlierChanges = true
 			out[i].Facts = Unknown()
 			out[i].Touches, out[i].Scrub = true, true
 		}

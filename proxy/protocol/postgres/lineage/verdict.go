@@ -77,6 +77,9 @@ type Verdict struct {
 	// Unresolved: it is refused because the catalog lacks a name that it uses.
 	// A caller may load the catalog again and ask once more.
 	Unresolved bool
+	// EarlierChanges: it is refused because an earlier statement of the same
+	// message can change what its names mean.
+	EarlierChanges bool
 	// Scrub: errors and notices of this statement can hold protected values
 	// (masking.md 8).
 	Scrub bool

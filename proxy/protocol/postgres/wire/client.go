@@ -214,3 +214,38 @@ func CancelRequest(pid uint32, key []byte) []byte {
 	binary.BigEndian.PutUint32(b[8:], pid)
 	return append(b, key...)
 }
+
+// AppendParse appends a Parse message.
+func AppendParse(dst []byte, name, query string, types []uint32) []byte {
+	dst, at := Begin(dst, 'P')
+	dst = append(append(dst, name...), 0)
+	dst = append(append(dst, query...), 0)
+	dst = binary.BigEndian.AppendUint16(dst, uint16(len(types))) //nolint:gosec // ReadParse read them from such a field
+	for _, t := range types {
+		dst = binary.BigEndian.AppendUint32(dst, t)
+	}
+	return End(dst, at)
+}
+
+// AppendClose appends a Close message for a statement ('S') or portal ('P').
+func AppendClose(dst []byte, kind byte, name string) []byte {
+	dst, at := Begin(dst, 'C')
+	dst = append(append(append(dst, kind), name...), 0)
+	return End(dst, at)
+}
+
+// AppendBind appends a Bind of a statement without parameters to the unnamed
+// portal, all results as text.
+func AppendBind(dst []byte, statement string) []byte {
+	dst, at := Begin(dst, 'B')
+	dst = append(dst, 0)
+	dst = append(append(dst, statement...), 0)
+	return End(append(dst, 0, 0, 0, 0, 0, 0), at)
+}
+
+// AppendExecute appends an Execute of a portal to its end.
+func AppendExecute(dst []byte, portal string) []byte {
+	dst, at := Begin(dst, 'E')
+	dst = append(append(dst, portal...), 0)
+	return End(append(dst, 0, 0, 0, 0), at)
+}
