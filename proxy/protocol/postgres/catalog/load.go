@@ -358,6 +358,9 @@ func (l *loader) rules() {
 		t := l.tree(r[3])
 		if r.text(2) == "_RETURN" {
 			rel.body.add(t)
+			if !rel.System() {
+				rel.definition = r.text(3)
+			}
 			return
 		}
 		t.add(l.tree(r[4]))
@@ -384,7 +387,7 @@ func (l *loader) expressions() {
 		t := l.tree(r[2])
 		rel.written.add(t)
 		if rel.Columns[n-1].Generated {
-			rel.generated = append(rel.generated, generated{number: int16(n), tree: t}) //nolint:gosec // at most 1600 columns
+			rel.generated = append(rel.generated, generated{number: int16(n), tree: t, definition: r.text(2)}) //nolint:gosec // at most 1600 columns
 			return
 		}
 		rel.defaults = append(rel.defaults, t.functions...)

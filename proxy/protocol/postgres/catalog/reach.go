@@ -60,6 +60,9 @@ type visit struct {
 }
 
 type walk struct {
+	// triggersOnly leaves out what is not a trigger's function: see Fires.
+	triggersOnly bool
+
 	p    *Protected
 	seen map[visit]bool
 	out  Reach
@@ -100,6 +103,9 @@ func (w *walk) function(oid uint32) {
 
 // tree visits what a stored expression refers to.
 func (w *walk) tree(t tree) {
+	if w.triggersOnly {
+		return
+	}
 	for _, f := range t.functions {
 		w.function(f)
 	}
@@ -112,6 +118,9 @@ func (w *walk) tree(t tree) {
 }
 
 func (w *walk) read(relation uint32) {
+	if w.triggersOnly {
+		return
+	}
 	r, ok := w.enter(relation, -1)
 	if !ok {
 		return
@@ -154,7 +163,7 @@ func (w *walk) write(relation uint32, op Op) {
 	if op == Insert || op == Update {
 		w.tree(r.written)
 		for _, c := range r.Columns {
-			if c.Name != "" && w.p.TypeOpaque(c.Type) {
+			if c.Name != "" && !w.triggersOnly && w.p.TypeOpaque(c.Type) {
 				w.out.Opaque = true
 			}
 		}

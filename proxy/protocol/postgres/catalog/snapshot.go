@@ -36,6 +36,7 @@ type Relation struct {
 	parents, children []uint32 // inheritance and partitions
 	out, in           []foreignKey
 	body              tree   // what a view's definition refers to
+	definition        string // its pg_node_tree, of a view that initdb did not make
 	bodyColumns       []Attr // the columns among it, by pg_depend
 	rules             []rule // but _RETURN
 	triggers          []trigger
@@ -100,8 +101,9 @@ type trigger struct {
 }
 
 type generated struct {
-	number int16
-	tree   tree
+	number     int16
+	tree       tree
+	definition string // its pg_node_tree
 }
 
 // Function is one row of pg_proc.
@@ -182,6 +184,9 @@ type Snapshot struct {
 
 	mu    sync.Mutex
 	known map[uint32]facts.Relation // filled as sessions ask
+
+	effectOnce sync.Once
+	effectful  map[uint32]bool // see Effectful
 }
 
 // Version names this snapshot among those of the process: a later load has a

@@ -34,6 +34,7 @@ type CopyColumn struct {
 	Pass    bool         // goes out as it is, by masking.md 0 to the letter
 	Proven  bool         // Pass, or computed from unprotected columns alone
 	Origins []string     // configured columns whose masks apply otherwise
+	Level   Level        // as the server's tree has it; Clean in strict mode
 }
 
 // copy judges COPY. Files and programs of the server's machine are out of

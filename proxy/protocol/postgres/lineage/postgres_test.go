@@ -110,14 +110,21 @@ type database struct {
 	name      string
 	snapshot  *catalog.Snapshot
 	protected *catalog.Protected
+	precise   bool // protected by lineage.Protect
 }
 
 var made int
 
 func newDatabase(t *testing.T) *database {
 	t.Helper()
+	return copyDatabase(t, false)
+}
+
+// copyDatabase is newDatabase with the protected set of a mode.
+func copyDatabase(t *testing.T, precise bool) *database {
+	t.Helper()
 	made++
-	d := &database{t: t, name: fmt.Sprintf("evasions_%d", made)}
+	d := &database{t: t, name: fmt.Sprintf("evasions_%d", made), precise: precise}
 	if err := super(t.Context(), "postgres", "create database "+d.name+" template "+template); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +146,7 @@ func (d *database) reload() {
 	d.t.Helper()
 	d.snapshot = snapshot(d.t, d.name)
 	var errs []error
-	d.protected, errs = d.snapshot.Protected(protectedColumns, d.protected)
+	d.protected, errs = protectedSet(d.snapshot, d.protected, d.precise)
 	for _, err := range errs {
 		d.t.Log(err)
 	}

@@ -31,14 +31,19 @@ type session struct {
 	guard   *catalog.Protected // of own
 	cursors map[string]lineage.Verdict
 	plans   map[string]*pg.Node
+	texts   map[string]string
 	masked  int      // cells
 	columns []string // names of masked ones
 	failed  error    // of the last statement
+
+	analyser *analyser // of a session in server mode, else nil
+	tree     string    // the last one
+	verdict  lineage.Verdict
 }
 
 func newSession(t *testing.T, d *database, exact bool) *session {
 	t.Helper()
-	s := &session{t: t, d: d, exact: exact, cursors: map[string]lineage.Verdict{}, plans: map[string]*pg.Node{}}
+	s := &session{t: t, d: d, exact: exact, cursors: map[string]lineage.Verdict{}, plans: map[string]*pg.Node{}, texts: map[string]string{}}
 	config, err := pgconn.ParseConfig(server.DSN(d.name, "app", "app"))
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +80,13 @@ func (s *session) judge(stmt *pg.Node) lineage.Verdict {
 	return v
 }
 
+func (s *session) judgement(stmt *pg.Node, sql string) (lineage.Verdict, error) {
+	if s.analyser == nil {
+		return s.judge(stmt), nil
+	}
+	return s.serverJudge(stmt, sql)
+}
+
 func (s *session) snapshot() *catalog.Snapshot {
 	if s.own != nil {
 		return s.own
@@ -102,7 +114,7 @@ func (s *session) defined() {
 		if s.own, err = catalog.LoadInside(s.t.Context(), simple{s.conn}); err != nil {
 			s.t.Fatal(err)
 		}
-		s.guard, _ = s.own.Protected(protectedColumns, s.d.protected)
+		s.guard, _ = protectedSet(s.own, s.d.protected, s.analyser != nil)
 	}
 }
 
@@ -117,7 +129,13 @@ func (s *session) run(sql string) string {
 		s.t.Fatalf("%s: %d statements", sql, len(tree.Stmts))
 	}
 	stmt := tree.Stmts[0].Stmt
-	v := s.judge(stmt)
+	v, err := s.judgement(stmt, sql)
+	if err != nil { // the server's own
+		s.failed = err
+		s.seen = append(s.seen, serverError(err))
+		return ""
+	}
+	s.verdict = v
 	if v.Refuse != "" {
 		return v.Refuse
 	}
@@ -128,7 +146,15 @@ func (s *session) run(sql string) string {
 	case v.Execute != "": // names may mean something else by now
 		var inner *pg.Node
 		if inner, ok = s.plans[v.Execute]; ok {
-			v = s.judge(inner)
+			v, err = s.judgement(inner, s.texts[v.Execute])
+			if err != nil {
+				s.failed = err
+				s.seen = append(s.seen, serverError(err))
+				return ""
+			}
+			if s.analyser != nil {
+				s.verdict = v
+			}
 		}
 	}
 	if v.Refuse != "" {
@@ -147,7 +173,11 @@ func (s *session) run(sql string) string {
 		s.cursors[v.Declare] = v
 	}
 	if v.Prepare != "" {
-		s.plans[v.Prepare] = stmt.GetPrepareStmt().Query
+		s.plans[v.Prepare] = stmt
+		s.texts[v.Prepare] = sql
+		if s.analyser == nil {
+			s.plans[v.Prepare] = stmt.GetPrepareStmt().Query
+		}
 	}
 	switch stmt.Node.(type) {
 	case *pg.Node_SelectStmt, *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt, *pg.Node_MergeStmt,
@@ -166,6 +196,7 @@ func (s *session) run(sql string) string {
 
 func (s *session) exec(sql string, v lineage.Verdict) {
 	results := s.conn.Exec(s.t.Context(), sql)
+	before := len(s.seen)
 	for results.NextResult() {
 		r := results.ResultReader()
 		fields := append([]pgconn.FieldDescription(nil), r.FieldDescriptions()...)
@@ -183,7 +214,11 @@ func (s *session) exec(sql string, v lineage.Verdict) {
 			}
 		}
 	}
-	s.finish(results.Close(), v)
+	err := results.Close()
+	if err != nil && v.HoldRows {
+		s.seen = s.seen[:before]
+	}
+	s.finish(err, v)
 }
 
 // finish takes what a statement said beside its rows.

@@ -155,6 +155,13 @@ func (v *Verdict) Mask(p *catalog.Protected, position int, relation uint32, numb
 	if !v.Touches {
 		return nil, true
 	}
+	if v.Outputs != nil && !v.MaskAll && !v.Explain {
+		origins, fits, pass := v.Cell(p, position, relation, number)
+		if !fits {
+			origins = nil
+		}
+		return origins, pass
+	}
 	if v.MaskAll {
 		return v.Columns, false
 	}

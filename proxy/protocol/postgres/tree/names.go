@@ -157,6 +157,7 @@ const (
 	Functions
 	Funcexpr
 	Funccolcount
+	Funccoltypes
 	Funcordinality
 	Tablefunc
 	ValuesLists
@@ -199,6 +200,7 @@ const (
 	Negfuncid
 	Opnos
 	Opresulttype
+	Opretset
 	UseOr
 	Boolop
 	Args
@@ -303,7 +305,7 @@ var fieldNames = [...]string{
 	Ctelevelsup: "ctelevelsup", Cterecursive: "cterecursive", SelfReference: "self_reference",
 	SearchClause: "search_clause", CycleClause: "cycle_clause", Rtekind: "rtekind", Relid: "relid", Relkind: "relkind",
 	Inh: "inh", Tablesample: "tablesample", Subquery: "subquery", Joinaliasvars: "joinaliasvars", Functions: "functions",
-	Funcexpr: "funcexpr", Funccolcount: "funccolcount", Funcordinality: "funcordinality", Tablefunc: "tablefunc",
+	Funcexpr: "funcexpr", Funccolcount: "funccolcount", Funccoltypes: "funccoltypes", Funcordinality: "funcordinality", Tablefunc: "tablefunc",
 	ValuesLists: "values_lists", SecurityQuals: "securityQuals", Groupexprs: "groupexprs", Rtindex: "rtindex",
 	Fromlist: "fromlist", Quals: "quals", Larg: "larg", Rarg: "rarg", Op: "op", All: "all", GroupClauses: "groupClauses",
 	Expr: "expr", Resno: "resno", Resname: "resname", Ressortgroupref: "ressortgroupref", Resorigtbl: "resorigtbl",
@@ -312,7 +314,7 @@ var fieldNames = [...]string{
 	Constisnull: "constisnull", Location: "location", Paramkind: "paramkind", Paramtype: "paramtype", Paramid: "paramid",
 	Funcid: "funcid", Funcresulttype: "funcresulttype", Funcretset: "funcretset", Funcvariadic: "funcvariadic",
 	Opno: "opno", Opfuncid: "opfuncid", Hashfuncid: "hashfuncid", Negfuncid: "negfuncid", Opnos: "opnos",
-	Opresulttype: "opresulttype", UseOr: "useOr", Boolop: "boolop", Args: "args", Aggfnoid: "aggfnoid", Aggtype: "aggtype",
+	Opresulttype: "opresulttype", Opretset: "opretset", UseOr: "useOr", Boolop: "boolop", Args: "args", Aggfnoid: "aggfnoid", Aggtype: "aggtype",
 	Aggorder: "aggorder", Aggdistinct: "aggdistinct", Aggfilter: "aggfilter", Aggdirectargs: "aggdirectargs",
 	Aggkind: "aggkind", Aggstar: "aggstar", Agglevelsup: "agglevelsup", Winfnoid: "winfnoid", Wintype: "wintype",
 	Winref: "winref", Winagg: "winagg", SubLinkType: "subLinkType", Testexpr: "testexpr", Subselect: "subselect",
