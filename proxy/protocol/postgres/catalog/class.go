@@ -198,8 +198,10 @@ func (p *Protected) typeOpaque(oid uint32, class map[uint32]Class, depth int) bo
 			}
 		}
 	}
-	if t.Base != 0 && p.typeOpaque(t.Base, class, depth+1) || t.Element != 0 && p.typeOpaque(t.Element, class, depth+1) {
-		return true
+	for _, o := range []uint32{t.Base, t.Element, t.subtype} {
+		if o != 0 && p.typeOpaque(o, class, depth+1) {
+			return true
+		}
 	}
 	if r := p.snapshot.relations[t.Relation]; r != nil {
 		for _, c := range r.Columns {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -160,6 +161,13 @@ func (r row) oids(i int, separator string) []uint32 {
 	}
 	return out
 }
+
+// users are the OIDs that initdb did not give: domain_in and the like run what
+// the type is made of, which is looked at by itself.
+func (r row) users(i int) []uint32 {
+	return slices.DeleteFunc(r.oids(i, ","), func(o uint32) bool { return o < firstUserOID })
+}
+
 func (r row) numbers(i int) []int16 {
 	var out []int16
 	for f := range strings.SplitSeq(string(r[i]), ",") {
@@ -225,9 +233,17 @@ func (l *loader) types() {
 	l.each(sqlTypes, 9, func(r row) {
 		t := &Type{
 			OID: r.oid(0), Schema: r.text(1), Name: r.text(2), Kind: r.byte(3), Category: r.byte(4),
-			Base: r.oid(5), Element: r.oid(6), Relation: r.oid(7), functions: r.oids(8, ","),
+			Base: r.oid(5), Element: r.oid(6), Relation: r.oid(7), functions: r.users(8),
 		}
 		l.s.types[t.OID], l.s.typeNames[[2]string{t.Schema, t.Name}] = t, t
+	})
+	l.each(sqlRanges, 5, func(r row) {
+		t, multi := l.s.types[r.oid(0)], l.s.types[r.oid(1)]
+		if t == nil || multi == nil {
+			return
+		}
+		t.subtype, multi.subtype = r.oid(2), t.OID
+		t.functions = append(t.functions, append(r.users(3), r.users(4)...)...)
 	})
 }
 

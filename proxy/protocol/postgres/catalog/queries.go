@@ -57,6 +57,8 @@ const (
  case when t.oid >= 16384 then concat_ws(',', t.typinput::oid, t.typoutput::oid, t.typreceive::oid, t.typsend::oid) end
  from pg_type t join pg_namespace n on n.oid = t.typnamespace`
 
+	sqlRanges = `select rngtypid, rngmultitypid, rngsubtype, rngcanonical::oid, rngsubdiff::oid from pg_range where rngtypid >= 16384`
+
 	sqlEventTriggers = `select evtfoid from pg_event_trigger where evtenabled <> 'D'`
 
 	// The sums do not depend on the order of rows. xmin changes with every new

@@ -134,7 +134,7 @@ func (w *walk) read(relation uint32) {
 	w.tree(r.policies)
 	for _, c := range r.Columns {
 		if t := w.p.snapshot.types[c.Type]; c.Name != "" && c.Type >= firstUserOID &&
-			(w.p.castOpaque(c.Type) || t != nil && len(t.functions) > 0 && t.Kind != 'd' && w.p.TypeOpaque(c.Type)) {
+			(w.p.castOpaque(c.Type) || t != nil && t.Kind != 'd' && w.p.TypeOpaque(c.Type)) {
 			w.out.Opaque = true
 		}
 	}

@@ -88,7 +88,7 @@ func (s *Snapshot) typeEffect(oid uint32, depth int) facts.Class {
 		return facts.Opaque
 	}
 	c := max(s.worst(t.functions), s.treeEffect(t.checks))
-	for _, o := range []uint32{t.Base, t.Element} {
+	for _, o := range []uint32{t.Base, t.Element, t.subtype} {
 		if o != 0 {
 			c = max(c, s.typeEffect(o, depth+1))
 		}

@@ -58,6 +58,9 @@ func (r *Relation) sensitive() []string {
 // Functions by what they can reach although they are the system's or an
 // extension's own (masking.md 6). The names count in every schema: an
 // extension can be put anywhere.
+//
+// pg_input_is_valid (16), domain_in and the like take a type as data: they run
+// the checks of a domain that no other part of the statement names.
 var (
 	deniedFunctions = words(`query_to_xml query_to_xmlschema query_to_xml_and_xmlschema cursor_to_xml cursor_to_xmlschema
  ts_stat ts_rewrite dblink dblink_exec dblink_connect dblink_connect_u dblink_send_query dblink_open dblink_fetch dblink_close
@@ -68,17 +71,20 @@ var (
  pg_ls_logicalsnapdir pg_ls_replslotdir pg_stat_file pg_current_logfile lo_export lo_import
  pg_logical_slot_get_changes pg_logical_slot_peek_changes pg_logical_slot_get_binary_changes
  pg_logical_slot_peek_binary_changes pg_walfile_name_offset
+ pg_ls_summariesdir pg_wal_summary_contents pg_get_logical_snapshot_meta pg_get_logical_snapshot_info
  get_raw_page heap_page_items heap_page_item_attrs heap_tuple_infomask_flags tuple_data_split page_header fsm_page_contents
  bt_page_items bt_page_stats bt_metap bt_multi_page_stats brin_page_items brin_revmap_data brin_metapage_info
  gin_leafpage_items gin_page_opaque_info gin_metapage_info gist_page_items gist_page_items_bytea gist_page_opaque_info
  hash_page_items hash_page_stats hash_bitmap_info hash_metapage_info
  pg_get_wal_record_info pg_get_wal_records_info pg_get_wal_records_info_till_end_of_wal pg_get_wal_block_info
  binary_upgrade_set_missing_value pg_restore_relation_stats pg_restore_attribute_stats pg_clear_attribute_stats
+ pg_clear_relation_stats
  lo_manage brin_summarize_new_values brin_summarize_range`)
 	revealingFunctions = words(`table_to_xml table_to_xml_and_xmlschema schema_to_xml schema_to_xml_and_xmlschema
  database_to_xml database_to_xml_and_xmlschema
  lo_get loread pg_stat_get_activity pg_stat_get_backend_activity pg_prepared_statement pg_cursor
  pg_get_backend_memory_contexts pg_stat_statements pg_mcv_list_items pg_show_all_file_settings pg_hba_file_rules
+ pg_stat_get_wal_receiver pg_input_is_valid pg_input_error_info domain_in array_in record_in range_in multirange_in
  pg_get_publication_tables pg_notification_queue_usage currtid2 pg_column_toast_chunk_id`)
 )
 

@@ -154,7 +154,8 @@ type Type struct {
 	Element  uint32 // of an array
 	Relation uint32 // of a row type
 
-	functions []uint32 // input, output, receive, send of a type that initdb did not make
+	functions []uint32 // input, output, receive, send and what a range compares by, if a user made them
+	subtype   uint32   // of a range; of a multirange its range
 	checks    tree     // of a domain
 }
 

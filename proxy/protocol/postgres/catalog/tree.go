@@ -36,11 +36,14 @@ func (t *tree) compact() {
 	t.columns = slices.Compact(t.columns)
 }
 
+// lists are the fields whose value is a list of OIDs, "(o 25 23)".
+var lists = map[string]bool{":opnos": true, ":coltypes": true, ":funccoltypes": true}
+
 // readTree scans a node tree. operator maps an operator to its function.
 func readTree(text []byte, operator func(uint32) uint32) tree {
 	var t tree
 	field := ""
-	list := false // within the list of :opnos
+	list := false // within a list of OIDs
 	for len(text) > 0 {
 		var tok []byte
 		tok, text = nextToken(text)
@@ -52,7 +55,8 @@ func readTree(text []byte, operator func(uint32) uint32) tree {
 			continue
 		}
 		if tok[0] == ':' {
-			field, list = string(tok), string(tok) == ":opnos"
+			field = string(tok)
+			list = lists[field]
 			continue
 		}
 		n, err := strconv.ParseInt(string(tok), 10, 64)
@@ -84,11 +88,12 @@ func (t *tree) number(field string, n int64, operator func(uint32) uint32) {
 		t.relations = append(t.relations, oid)
 	case ":funcid", ":opfuncid", ":hashfuncid", ":negfuncid", ":aggfnoid", ":winfnoid", ":startInRangeFunc", ":endInRangeFunc":
 		t.functions = append(t.functions, oid)
-	case ":opno", ":opnos":
+	case ":opno", ":opnos", ":eqop", ":sortop":
 		if f := operator(oid); f != 0 {
 			t.functions = append(t.functions, f)
 		}
-	case ":resulttype", ":consttype", ":vartype", ":funcresulttype", ":typeId", ":element_typeid", ":coerceformat", ":row_typeid", ":casetype":
+	case ":coltypes", ":funccoltypes", ":typid", ":coalescetype", ":minmaxtype", ":array_typeid", ":type",
+		":resulttype", ":consttype", ":vartype", ":funcresulttype", ":typeId", ":element_typeid", ":coerceformat", ":row_typeid", ":casetype":
 		t.types = append(t.types, oid)
 	}
 }
