@@ -9,7 +9,7 @@ DEPS     := proxy/testenv/deps.sh
 PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin_wasm.go plugins/*/main.go))))
 SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.html' -o -name '*.json' -o -name '*.css' -o -name '*.js' 2>/dev/null | grep -v node_modules) go.mod go.sum
 
-.PHONY: help build plugins assets demo demo-check demo-crewai test test-all check bench fuzz fmt lint clean deps
+.PHONY: help build plugins assets demo demo-check demo-crewai test test-all check bench bench-audit fuzz fmt lint clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -75,6 +75,9 @@ fmt: ## format Go and HCL
 bench: build ## the table of ratios, measured side by side in one run
 	@bash $(DEPS) postgres pgbouncer
 	$(GO) run ./proxy/testenv/bench
+
+bench-audit: ## the audit log beside the bare disk, measured side by side in one run (DIR: the folder to measure in)
+	$(GO) run ./proxy/audit/bench $(if $(DIR),-dir $(DIR))
 
 fuzz: ## each fuzz target for FUZZTIME
 	@for p in $$($(GO) list ./proxy/... ./plugins/... ./sdk/...); do \
