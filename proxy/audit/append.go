@@ -22,6 +22,7 @@ type entry struct {
 	command string
 	session string
 	held    bool // an intent that forwards nothing
+	urgent  bool // not one that may ride
 	objects []object
 }
 
@@ -75,23 +76,26 @@ func (l *Log) append(r *Record, p priority) (Seq, error) {
 	l.next++
 	l.ended = e.event == LogStop
 	s := Seq(l.next)
-	wake := false
 	switch {
 	case p != grouped:
-		wake = !l.urgent
-		l.urgent = true
-	case !l.armed && !l.urgent:
+		e.urgent = true
+		l.hurry()
+	case !l.armed && l.urgent == 0:
 		l.armed = true
 		l.timer.Reset(GroupedDelay)
 	}
-	if wake {
-		select {
-		case l.kick <- struct{}{}:
-		default:
-		}
-	}
 	l.mu.Unlock()
 	return s, nil
+}
+
+// hurry counts one more record that must be written now, and wakes the writer
+// for the first of them. l.mu is held.
+func (l *Log) hurry() {
+	l.urgent++
+	if l.urgent > 1 || l.writing { // whoever writes looks at the queue again
+		return
+	}
+	l.wake()
 }
 
 // refuse says why a record is not taken now. l.mu is held.
@@ -134,13 +138,8 @@ func (l *Log) due() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.armed = false
-	if l.closing || l.urgent || len(l.queue) == 0 {
-		return
-	}
-	l.urgent = true
-	select {
-	case l.kick <- struct{}{}:
-	default:
+	if !l.closing && l.urgent == 0 && len(l.queue) > 0 {
+		l.hurry()
 	}
 }
 

@@ -46,7 +46,7 @@ func appendRaw(t *testing.T, l *Log, raw []byte) Seq {
 	l.bytes += e.size()
 	l.next++
 	s := Seq(l.next)
-	l.urgent = true
+	l.urgent++
 	l.mu.Unlock()
 	l.kick <- struct{}{}
 	if err := l.Wait(context.Background(), s); err != nil {

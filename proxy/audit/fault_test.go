@@ -96,11 +96,18 @@ func (f *faulty) Write(path string, b []byte) error {
 	return f.Files.Write(path, b)
 }
 
-func (f *faulty) Prewrite(path string, size int64) error {
+func (f *faulty) Place(path string, b []byte) error {
 	if err := f.fault(path); err != nil {
 		return err
 	}
-	return f.Files.Prewrite(path, size)
+	return f.Files.Place(path, b)
+}
+
+func (f *faulty) Prewrite(path string, size int64, pause func(time.Duration)) error {
+	if err := f.fault(path); err != nil {
+		return err
+	}
+	return f.Files.Prewrite(path, size, pause)
 }
 
 func (f *faulty) Free(dir string) (uint64, uint64, error) {

@@ -36,3 +36,9 @@ func (osFiles) Free(dir string) (free, total uint64, err error) {
 func flock(f *os.File) error {
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 }
+
+// beginWriteback starts to write what the page cache has of f. An error means
+// that the sync which follows has all the work.
+func beginWriteback(f *os.File) {
+	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -14,11 +15,12 @@ import (
 )
 
 const (
-	signEvery      = 4096    // records, if they come faster than CheckpointEvery (audit-evidence 2.2)
+	signEvery      = 1 << 16 // records, if they come faster than CheckpointEvery: each checkpoint costs the disk several syncs and is kept
 	absorbEvery    = 1024    // records; else the tree waits for the tick
 	maxPending     = 8 << 20 // bytes of records that the tree may be behind
 	warnFree       = 25      // percent of the file system (AU-5(1))
 	alarmFree      = 10
+	maxPlaced      = 1024 // tiles that may be not durable yet
 	nextSegment    = "next"
 	ballastName    = "ballast"
 	checkpointName = "checkpoint"
@@ -38,12 +40,10 @@ type housekeeper struct {
 	bytes    int
 	requests []request
 
-	prepare sync.Mutex // held by who makes or takes the next segment
-	ready   bool       // it exists
-
 	// of the goroutine alone
 	tree   *tree
 	stale  []string      // partial tiles of the checkpoint before
+	placed []string      // tiles that are not durable yet
 	warned int           // the percentage that was warned of last, 0 for none
 	drift  time.Duration // of the wall clock against the monotonic one
 	err    error         // of the last checkpoint
@@ -132,6 +132,7 @@ func (l *Log) housekeep() {
 			continue
 		}
 		if running {
+			l.preparer.poke()
 			l.watchSpace()
 			l.watchClock()
 		}
@@ -160,7 +161,7 @@ func (l *Log) advance(due bool) error {
 	default:
 	}
 	for _, e := range batch {
-		if err := h.tree.add(e.record(), e.leaf, l.writeTile); err != nil {
+		if err := h.tree.add(e.record(), e.leaf, l.placeTile); err != nil {
 			return fmt.Errorf("writing a tile: %w", err)
 		}
 		e.release()
@@ -184,15 +185,36 @@ func (l *Log) advance(due bool) error {
 	return nil
 }
 
-// writeTile writes a full tile and removes the partial ones that it replaces.
-func (l *Log) writeTile(t tile) error {
+// placeTile writes a full tile. It becomes durable with the checkpoint over
+// it: until then a start builds it anew from the segments.
+func (l *Log) placeTile(t tile) error {
 	path := l.path(t.path())
-	if err := l.writeFile(path, t.data); err != nil {
+	if err := l.withBallast(path, func() error { return l.files.Place(path, t.data) }); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(path + ".p"); err != nil {
-		l.o.Logger.Warn("removing replaced tiles", "path", path+".p", "error", err)
+	l.house.placed = append(l.house.placed, path)
+	if len(l.house.placed) < maxPlaced {
+		return nil
 	}
+	return l.settle()
+}
+
+// settle makes the tiles durable that are not, and removes the partial ones
+// that full ones replace.
+func (l *Log) settle() error {
+	h := &l.house
+	if err := l.files.Settle(h.placed); err != nil {
+		return fmt.Errorf("making %d tiles durable: %w", len(h.placed), err)
+	}
+	for _, path := range h.placed {
+		if slices.Contains(h.stale, path) {
+			continue // itself a partial one
+		}
+		if err := os.RemoveAll(path + ".p"); err != nil {
+			l.o.Logger.Warn("removing replaced tiles", "path", path+".p", "error", err)
+		}
+	}
+	h.placed = h.placed[:0]
 	return nil
 }
 
@@ -207,76 +229,35 @@ func (l *Log) publish() error {
 	stale := h.stale
 	h.stale = nil
 	for _, t := range h.tree.partials() {
-		path := l.path(t.path())
-		if err := l.writeFile(path, t.data); err != nil {
+		h.stale = append(h.stale, l.path(t.path()))
+		if err := l.placeTile(t); err != nil {
 			return err
 		}
-		h.stale = append(h.stale, path)
 	}
-	if err := l.writeFile(l.path("cp", strconv.FormatUint(c.size, 10)), signed); err != nil {
+	if err := l.settle(); err != nil {
 		return err
 	}
-	if err := l.writeFile(l.path(checkpointName), signed); err != nil {
-		return err
+	for _, path := range []string{l.path("cp", strconv.FormatUint(c.size, 10)), l.path(checkpointName)} {
+		if err := l.withBallast(path, func() error { return l.files.Write(path, signed) }); err != nil {
+			return err
+		}
 	}
 	h.signed.Store(c.size)
 	for _, path := range stale {
-		if path != "" && !contains(h.stale, path) {
-			_ = os.Remove(path)               // gone already if its tile became full
+		if !slices.Contains(h.stale, path) {
+			_ = os.Remove(path)               // a later one or a full one is in its place
 			_ = os.Remove(filepath.Dir(path)) // only if it is empty
 		}
 	}
 	return nil
 }
 
-func contains(list []string, s string) bool {
-	for _, t := range list {
-		if t == s {
-			return true
-		}
-	}
-	return false
-}
-
-// writeFile writes a file, on a full disk with the space that was kept back.
-func (l *Log) writeFile(path string, b []byte) error {
-	err := l.files.Write(path, b)
+// withBallast does something that needs space, on a full disk with the space
+// that was kept back.
+func (l *Log) withBallast(path string, do func() error) error {
+	err := do()
 	if errors.Is(err, syscall.ENOSPC) && l.enterFull("no space for "+path) {
-		err = l.files.Write(path, b)
+		err = do()
 	}
 	return err
 }
-
-// beginSegment makes a segment with that header the current one on disk.
-func (l *Log) beginSegment(h *segmentHeader) (File, bool, error) {
-	l.house.prepare.Lock()
-	defer l.house.prepare.Unlock()
-	next := l.path("wal", nextSegment)
-	if !l.house.ready {
-		err := l.files.Prewrite(next, l.o.SegmentSize)
-		if errors.Is(err, syscall.ENOSPC) && l.enterFull("no space for the next segment") {
-			err = l.files.Prewrite(next, l.o.SegmentSize)
-		}
-		if err != nil {
-			return nil, false, err
-		}
-	}
-	l.house.ready = false
-	f, synced, err := l.files.OpenSegment(next)
-	if err != nil {
-		return nil, false, err
-	}
-	head := aligned(block)
-	h.encode(head)
-	err = writeFull(f, head, 0, synced)
-	if err == nil {
-		err = l.files.Rename(next, l.path("wal", segmentName(h.first)))
-	}
-	if err != nil {
-		_ = f.Close() // the first error is the one to tell
-		return nil, false, err
-	}
-	return f, synced, nil
-}
-
-func segmentName(first uint64) string { return fmt.Sprintf("%014d.seg", first) }

@@ -18,8 +18,14 @@ const testOrigin = "test/log/n1"
 // quiet keeps the expected complaints of the fault tests out of the output.
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// roomy is the real file system with free space whatever else the machine
+// keeps on it, so that no log warns of it.
+type roomy struct{ Files }
+
+func (roomy) Free(string) (free, total uint64, err error) { return 100 << 30, 100 << 30, nil }
+
 func testOptions() Options {
-	return Options{Origin: testOrigin, SegmentSize: minSegment, CheckpointEvery: time.Hour, Logger: quiet()}
+	return Options{Origin: testOrigin, SegmentSize: minSegment, CheckpointEvery: time.Hour, Files: roomy{OS()}, Logger: quiet()}
 }
 
 func open(t *testing.T, dir string, o Options) *Log {

@@ -39,9 +39,10 @@ func Open(dir string, o Options) (*Log, error) {
 		kick: make(chan struct{}, 1), quit: make(chan struct{}), failed: make(chan struct{}), queued: make(chan struct{}),
 		writerDone: make(chan struct{}), houseDone: make(chan struct{}),
 	}
-	l.room.L = &l.mu
+	l.room.L, l.free.L = &l.mu, &l.mu
 	l.w.buf = aligned(padBlock(maxBatchBytes + frameSize(MaxRecord)))[:0]
 	l.w.open = make(map[string]intent)
+	l.preparer.kick, l.preparer.quit, l.preparer.done = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
 	l.house.kick, l.house.quit, l.house.drained = make(chan struct{}, 1), make(chan struct{}), make(chan struct{}, 1)
 	if err := l.begin(); err != nil {
 		if l.w.file != nil {
@@ -89,6 +90,7 @@ func (l *Log) begin() error {
 	l.timer.Stop()
 	go l.write()     // ended and waited for by Close
 	go l.housekeep() // the same
+	go l.prepare()   // the same
 	l.house.poke()
 	if err := l.sayOpened(found); err != nil {
 		return errors.Join(err, l.Close())

@@ -227,7 +227,7 @@ func (s *scan) record(f *frame) error {
 	if s.index != s.tree.size {
 		return nil // in the tree already
 	}
-	if err := s.tree.add(f.record, leaf, s.l.writeTile); err != nil {
+	if err := s.tree.add(f.record, leaf, s.l.placeTile); err != nil {
 		return err
 	}
 	if s.tree.size == s.head.size && s.tree.root() != s.head.root {
@@ -261,7 +261,7 @@ func (s *scan) reopen(first uint64, clean bool) error {
 }
 
 func (s *scan) copyTo(path string, size int64, end int) error {
-	if err := s.l.files.Prewrite(path, size); err != nil {
+	if err := s.l.files.Prewrite(path, size, nil); err != nil {
 		return err
 	}
 	f, synced, err := s.l.files.OpenSegment(path)

@@ -315,6 +315,7 @@ func TestFullFileSystem(t *testing.T) {
 	}
 	t.Cleanup(func() { unmount(t, dir) }) // after the log's
 	o := testOptions()
+	o.Files = OS()
 	o.Reserve = 20 << 20 // more than the tree may be behind
 	o.CheckpointEvery = 10 * time.Millisecond
 	l := open(t, dir, o)

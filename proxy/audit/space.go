@@ -5,19 +5,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"syscall"
 	"time"
 )
 
-// watchSpace prepares the next segment and keeps an eye on the disk
-// (audit-evidence 2.4). Only the housekeeper calls it.
+// watchSpace keeps an eye on the disk (audit-evidence 2.4). Only the
+// housekeeper calls it.
 func (l *Log) watchSpace() {
-	if err := l.prepareSegment(); err != nil {
-		l.o.Logger.Error("audit log cannot prepare its next segment", "dir", l.dir, "error", err)
-		if errors.Is(err, syscall.ENOSPC) && l.enterFull("no space for the next segment") {
-			_ = l.prepareSegment() // with the ballast's space; else the next rotation tells
-		}
-	}
 	free, total, err := l.files.Free(l.dir)
 	if err != nil {
 		l.o.Logger.Error("audit log cannot see the free space", "dir", l.dir, "error", err)
@@ -29,20 +22,6 @@ func (l *Log) watchSpace() {
 		l.leaveFull(free)
 	}
 	l.warnSpace(free, total)
-}
-
-func (l *Log) prepareSegment() error {
-	h := &l.house
-	h.prepare.Lock()
-	defer h.prepare.Unlock()
-	if h.ready {
-		return nil
-	}
-	if err := l.files.Prewrite(l.path("wal", nextSegment), l.o.SegmentSize); err != nil {
-		return err
-	}
-	h.ready = true
-	return nil
 }
 
 // enterFull stops new commands; what runs may still end, written to the
@@ -83,7 +62,7 @@ func (l *Log) leaveFull(free uint64) {
 		if free < l.o.Reserve+uint64(l.o.Ballast) {
 			return
 		}
-		if err := l.files.Prewrite(l.path(ballastName), l.o.Ballast); err != nil {
+		if err := l.files.Prewrite(l.path(ballastName), l.o.Ballast, l.breathe); err != nil {
 			l.o.Logger.Error("audit log cannot keep space back", "dir", l.dir, "error", err)
 			return
 		}

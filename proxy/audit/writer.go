@@ -18,8 +18,10 @@ const (
 	maxSegment    = 256 << 20
 )
 
-// segmentWriter is what the one writing goroutine owns.
+// segmentWriter belongs to whoever is writing (Log.writing): the writing
+// goroutine, or a session that waits alone.
 type segmentWriter struct {
+	batch  []*entry
 	file   File
 	synced bool  // a write is durable when it returns
 	size   int64 // of the segment
@@ -43,47 +45,90 @@ type intent struct {
 // delay: while one batch is being written the next one gathers.
 func (l *Log) write() {
 	defer close(l.writerDone)
-	batch := make([]*entry, 0, maxBatch)
 	for running := true; running; {
 		select {
 		case <-l.kick:
 		case <-l.quit:
 			running = false
 		}
-		for {
-			batch = l.take(batch[:0], !running)
-			if len(batch) == 0 {
-				break
-			}
-			if err := l.writeBatch(batch); err != nil {
-				l.fail(err)
-				return
-			}
+		for l.pick(!running) {
+			l.writeOnce()
 		}
 	}
 }
 
-// take moves what waits to the batch, if it is urgent or all is to be written.
-func (l *Log) take(batch []*entry, all bool) []*entry {
+// pick takes the pen if there is something urgent to write and nobody has it:
+// else whoever has it kicks again. With all set it waits for the pen, and
+// takes what is grouped, too.
+func (l *Log) pick(all bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err != nil || len(l.queue) == 0 || !l.urgent && !all {
-		return batch
+	for all && l.writing {
+		l.free.Wait()
 	}
+	if l.writing || l.err != nil || len(l.queue) == 0 || l.urgent == 0 && !all {
+		return false
+	}
+	l.takePen()
+	return true
+}
+
+// takePen moves what waits to the batch. l.mu is held, nobody is writing, and
+// the queue is not empty.
+func (l *Log) takePen() {
+	l.writing = true
+	w := &l.w
 	n, size := 0, 0
 	limit := min(maxBatchBytes, int(l.o.SegmentSize)-block-padBlock(frameSize(MaxRecord)))
+	l.crowd = 0
 	for n < len(l.queue) && n < maxBatch && size < limit {
-		size += frameSize(len(l.queue[n].record()))
-		l.bytes -= l.queue[n].size()
+		e := l.queue[n]
+		size += frameSize(len(e.record()))
+		l.bytes -= e.size()
+		if e.urgent {
+			l.crowd++
+		}
 		n++
 	}
-	batch = append(batch, l.queue[:n]...)
+	w.batch = append(w.batch[:0], l.queue[:n]...)
 	l.queue = slices.Delete(l.queue, 0, n)
-	l.urgent = len(l.queue) > 0
+	if l.urgent -= l.crowd; len(l.queue) == 0 {
+		l.urgent = 0 // grouped ones whose time had come counted, too
+	}
 	l.flying, l.flyingTo = l.queued, Seq(l.next)-Seq(len(l.queue))
 	l.queued = make(chan struct{})
 	l.room.Broadcast()
-	return batch
+}
+
+// writeOnce writes the batch of whoever has the pen, and lays it down.
+func (l *Log) writeOnce() {
+	err := l.writeBatch(l.w.batch)
+	if err != nil {
+		l.fail(err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writing = false
+	l.free.Signal()
+}
+
+// lead is a write by a session; what has become urgent meanwhile is the
+// writing goroutine's.
+func (l *Log) lead() {
+	l.writeOnce()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.urgent > 0 && l.err == nil {
+		l.wake()
+	}
+}
+
+// wake tells the writing goroutine to look at the queue.
+func (l *Log) wake() {
+	select {
+	case l.kick <- struct{}{}:
+	default:
+	}
 }
 
 // writeBatch makes the batch durable and wakes those who wait for it.
@@ -164,7 +209,7 @@ func (l *Log) rotate() error {
 	old := w.file
 	w.file, w.synced, w.size, w.off = f, synced, l.o.SegmentSize, block
 	l.checkReserve()
-	l.house.poke() // prepare another one
+	l.preparer.poke()
 	if err := old.Close(); err != nil {
 		return fmt.Errorf("closing the full segment: %w", err)
 	}

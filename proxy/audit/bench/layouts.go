@@ -26,6 +26,7 @@ func layouts() []*row {
 		{Name: "bare, prewritten, 640 B + sync", Writers: 1, begin: prewritten},
 		{Name: direct, Writers: 1, begin: directly},
 		{Name: "log, intent waited for, 1", Writers: 1, Base: direct, begin: intents},
+		{Name: "log, grouped and waited for, 1", Writers: 1, Base: direct, begin: rides},
 		{Name: "log, intent and outcome, 1", Writers: 1, Base: direct, begin: commands},
 	}
 	for _, n := range []int{8, 64} {
@@ -77,7 +78,7 @@ func growing(dir string) (step, done func() error, err error) {
 
 func prewritten(dir string) (step, done func() error, err error) {
 	path := filepath.Join(dir, "file")
-	if err := audit.OS().Prewrite(path, room); err != nil {
+	if err := audit.OS().Prewrite(path, room, nil); err != nil {
 		return nil, nil, err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -111,7 +112,7 @@ type disk struct {
 
 func openDisk(dir string) (*disk, error) {
 	path := filepath.Join(dir, "file")
-	if err := audit.OS().Prewrite(path, room); err != nil {
+	if err := audit.OS().Prewrite(path, room, nil); err != nil {
 		return nil, err
 	}
 	f, synced, err := audit.OS().OpenSegment(path)
@@ -214,6 +215,22 @@ func intents(dir string) (step, done func() error, err error) {
 	ctx := context.Background()
 	return func() error {
 		s, err := l.Append(intent(""))
+		if err != nil {
+			return err
+		}
+		return l.Wait(ctx, s)
+	}, l.Close, nil
+}
+
+// rides appends a record that may ride, and waits for it: nobody else is woken.
+func rides(dir string) (step, done func() error, err error) {
+	l, err := openLog(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx := context.Background()
+	return func() error {
+		s, err := l.Grouped(intent(""))
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "turns of each layout")
 	span := flag.Duration("time", 500*time.Millisecond, "length of a turn")
 	format := flag.String("o", "table", "table or json")
-	only := flag.String("only", "", "one layout, for a profiler")
+	only := flag.String("only", "", "layouts whose name has this in it")
 	flag.Parse()
 	if *rounds < 1 || *span < time.Millisecond || flag.NArg() > 0 || *format != "table" && *format != "json" {
 		flag.Usage()
@@ -52,7 +53,7 @@ func run(dir string, rounds int, span time.Duration, only string) ([]*row, error
 	defer os.RemoveAll(scratch) // nothing in it is of use afterwards
 	rows := layouts()
 	if only != "" {
-		rows = slices.DeleteFunc(rows, func(r *row) bool { return r.Name != only })
+		rows = slices.DeleteFunc(rows, func(r *row) bool { return !strings.Contains(r.Name, only) })
 	}
 	for round := range rounds {
 		for i, r := range rows {
