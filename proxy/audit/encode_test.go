@@ -116,6 +116,22 @@ func randomize(rng *rand.Rand, v reflect.Value, often int) {
 	}
 }
 
+// TestPlain has every byte at every place of a short string.
+func TestPlain(t *testing.T) {
+	for n := range 20 {
+		for at := range n {
+			for c := range 256 {
+				b := []byte(strings.Repeat(" ", n))
+				b[at] = byte(c)
+				want := c >= 0x20 && c < 0x80 && c != '"' && c != '\\'
+				if got := plain(string(b)); got != want {
+					t.Fatalf("plain(%q) = %t", b, got)
+				}
+			}
+		}
+	}
+}
+
 func TestEncodeAgainstJCS(t *testing.T) {
 	seed := rand.Uint64()
 	rng := rand.New(rand.NewPCG(seed, 1))

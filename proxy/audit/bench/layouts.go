@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 const (
 	block  = 4096
 	frame  = 640      // bytes of an intent with its frame, as the log writes it
-	room   = 64 << 20 // bytes of a prewritten file; it is used as a ring
+	room   = 16 << 20 // bytes of a prewritten file; it is used as a ring
 	origin = "bench/log/n1"
 )
 
@@ -202,8 +203,24 @@ func (g *group) run(d *disk) {
 	}
 }
 
+// openLog opens a log and lets it make what it has ready in advance, as a
+// gateway's has long been when the first client comes.
 func openLog(dir string) (*audit.Log, error) {
-	return audit.Open(filepath.Join(dir, "log"), audit.Options{Origin: origin})
+	dir = filepath.Join(dir, "log")
+	l, err := audit.Open(dir, audit.Options{Origin: origin})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"ballast", "wal/next"} {
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+				break
+			} else if time.Now().After(end) {
+				return nil, errors.Join(err, l.Close())
+			}
+		}
+	}
+	return l, nil
 }
 
 // intents appends an intent and waits for it, as a session does.
