@@ -41,7 +41,8 @@ type Files interface {
 	// Place makes a small file, whole at once for whoever reads it. It is
 	// durable after Settle.
 	Place(path string, b []byte) error
-	// Settle makes files that were placed durable, and their names.
+	// Settle makes files that were placed durable, and their names; a new
+	// folder among the paths likewise.
 	Settle(paths []string) error
 	// Rename moves a file within its directory, durably.
 	Rename(from, to string) error
@@ -107,12 +108,17 @@ func put(path string, b []byte, durable bool) error {
 func (osFiles) Settle(paths []string) error {
 	files := make([]*os.File, 0, min(len(paths), settleAtOnce))
 	dirs := make(map[string]struct{})
+	for _, path := range paths {
+		dirs[filepath.Dir(path)] = struct{}{}
+	}
 	for len(paths) > 0 {
 		now := paths[:min(len(paths), settleAtOnce)]
 		paths = paths[len(now):]
 		var err error
 		for _, path := range now {
-			dirs[filepath.Dir(path)] = struct{}{}
+			if _, later := dirs[path]; later {
+				continue
+			}
 			f, openErr := os.Open(path)
 			if openErr != nil {
 				err = openErr

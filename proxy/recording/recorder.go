@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -94,6 +95,9 @@ func (r *Recorder) tellDropped(at time.Time) {
 // add appends a line. r.mu is held.
 func (r *Recorder) add(e *Event) {
 	e.shorten()
+	if r.buf == nil {
+		r.buf = buffer()
+	}
 	b, err := appendLine(r.buf, e.At.Sub(r.last), e)
 	if err != nil {
 		r.stop(err)
@@ -155,40 +159,75 @@ func (r *Recorder) Close(ctx context.Context) error {
 	return r.s.log.Wait(ctx, r.end)
 }
 
-// flush writes the chunks that are due and reports whether the recorder has
-// nothing more to write for now. Only the store's goroutine calls it.
-func (r *Recorder) flush(all bool) bool {
-	for {
-		r.mu.Lock()
-		if r.err != nil {
-			r.mu.Unlock()
-			return true
-		}
-		size := len(r.buf)
-		due := all || r.closing || size >= r.s.o.ChunkSize || size > 0 && time.Since(r.since) >= r.s.o.ChunkEvery
-		if size == 0 || !due {
-			closing := r.closing
-			r.mu.Unlock()
-			if closing {
-				r.finish()
-			}
-			return size == 0
-		}
-		n := size
-		if n > r.s.o.ChunkSize {
-			n = bytes.LastIndexByte(r.buf[:r.s.o.ChunkSize], '\n') + 1
-		}
-		chunk := bytes.Clone(r.buf[:n])
-		r.buf = append(r.buf[:0], r.buf[n:]...)
-		r.since = time.Now()
-		elided := r.skipped
-		r.skipped = 0
-		r.mu.Unlock()
-		if err := r.write(chunk, elided); err != nil {
-			r.fail(err)
-			return true
+// piece is a chunk on its way.
+type piece struct {
+	r    *Recorder
+	path string
+	rec  audit.Recording
+}
+
+// cut takes the next chunk that is due, and the count of what was left out of
+// it; nil when there is none. Only the store's goroutine calls it.
+func (r *Recorder) cut(all bool) (chunk []byte, elided int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size := len(r.buf)
+	due := all || r.closing || size >= r.s.o.ChunkSize || size > 0 && time.Since(r.since) >= r.s.o.ChunkEvery
+	if r.err != nil || size == 0 || !due {
+		return nil, 0
+	}
+	n := size
+	if n > r.s.o.ChunkSize {
+		n = bytes.LastIndexByte(r.buf[:r.s.o.ChunkSize], '\n') + 1
+	}
+	chunk, rest := r.buf[:n], r.buf[n:]
+	r.buf = nil
+	if len(rest) > 0 {
+		r.buf = append(buffer(), rest...)
+	}
+	r.since = time.Now()
+	elided = r.skipped
+	r.skipped = 0
+	return chunk, elided
+}
+
+// place gives a chunk to the file system. It is not durable yet.
+func (r *Recorder) place(b []byte, elided int64) (piece, error) {
+	dir := filepath.Join(r.s.dir, r.id)
+	if r.chunk == 0 {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return piece{}, fmt.Errorf("recording: beginning %s: %w", r.id, err)
 		}
 	}
+	r.chunk++
+	path := filepath.Join(dir, strconv.FormatInt(r.chunk, 10))
+	if err := r.s.o.Files.Place(path, b); err != nil {
+		return piece{}, fmt.Errorf("recording: writing %s: %w", path, err)
+	}
+	sum := sha256.Sum256(b)
+	r.digest.Write(sum[:])
+	rec := audit.Recording{
+		ID: r.id, Chunk: r.chunk, SHA256: hex.EncodeToString(sum[:]),
+		Bytes: int64(len(b)), Events: int64(bytes.Count(b, []byte{'\n'})), Elided: elided,
+	}
+	return piece{r, path, rec}, nil
+}
+
+// keep puts the digest of a chunk that is durable into the log.
+func (p *piece) keep() error {
+	t := &p.r.total
+	t.Bytes += p.rec.Bytes
+	t.Events += p.rec.Events
+	t.Elided += p.rec.Elided
+	_, err := p.r.s.log.Grouped(&audit.Record{Event: audit.RecordingChunk, Session: p.r.id, Recording: p.rec})
+	return err
+}
+
+// rest says what is left to do after a round: nothing, the end, or to come back.
+func (r *Recorder) rest() (failed, ended, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.err != nil, r.closing && len(r.buf) == 0, len(r.buf) > 0
 }
 
 func (r *Recorder) fail(err error) {
@@ -198,38 +237,14 @@ func (r *Recorder) fail(err error) {
 	r.stop(err)
 }
 
-// write makes one chunk durable and puts its digest into the log.
-func (r *Recorder) write(b []byte, elided int64) error {
-	r.chunk++
-	path := filepath.Join(r.s.dir, r.id, strconv.FormatInt(r.chunk, 10))
-	err := r.s.o.WriteFile(path, b)
-	if err == nil && r.chunk == 1 {
-		err = syncDir(r.s.dir) // the session's folder is new
-	}
-	if err != nil {
-		return fmt.Errorf("recording: writing %s: %w", path, err)
-	}
-	sum := sha256.Sum256(b)
-	r.digest.Write(sum[:])
-	rec := audit.Recording{
-		ID: r.id, Chunk: r.chunk, SHA256: hex.EncodeToString(sum[:]),
-		Bytes: int64(len(b)), Events: int64(bytes.Count(b, []byte{'\n'})), Elided: elided,
-	}
-	r.total.Bytes += rec.Bytes
-	r.total.Events += rec.Events
-	r.total.Elided += rec.Elided
-	_, err = r.s.log.Grouped(&audit.Record{Event: audit.RecordingChunk, Session: r.id, Recording: rec})
-	return err
-}
-
-// finish writes rec.close. The rows skipped after the last chunk count there.
+// finish writes rec.close, for which Close waits, if anybody does. The rows skipped after the last chunk count there.
 func (r *Recorder) finish() {
 	r.mu.Lock()
 	r.total.Elided += r.skipped
 	r.skipped = 0
 	r.mu.Unlock()
 	r.total.ID, r.total.Chunk, r.total.SHA256 = r.id, r.chunk, hex.EncodeToString(r.digest.Sum(nil))
-	end, err := r.s.log.Append(&audit.Record{Event: audit.RecordingClose, Session: r.id, Recording: r.total})
+	end, err := r.s.log.Grouped(&audit.Record{Event: audit.RecordingClose, Session: r.id, Recording: r.total})
 	if err != nil {
 		r.fail(err)
 		return

@@ -3,6 +3,9 @@
 // of JSON lines [dt_us, kind, data]; the digest of each is in the audit log, so
 // that a change, a swap and a missing piece are found.
 //
+// The chunks that are due at a moment, of all sessions, are written and then
+// made durable together, after which their digests go to the log.
+//
 // A recorder never holds the data path up: what does not fit its queue is
 // counted, and the count is recorded. When the disk or the log fails, the
 // recorder says so, and the session has to stop (DESIGN rule 2).
@@ -16,6 +19,8 @@ import (
 	"log/slog"
 	"time"
 	"unicode/utf8"
+
+	"sluice.dev/proxy/audit"
 )
 
 // The kinds of events.
@@ -102,9 +107,7 @@ type Options struct {
 	MaxQueue   int           // bytes that a session may have waiting for the disk; 256 KiB
 	MaxRows    int           // rows kept of one result; 100
 	Logger     *slog.Logger  // slog.Default()
-	// WriteFile replaces how a chunk gets to the disk, whole and durable or
-	// not at all; for tests of failure.
-	WriteFile func(path string, b []byte) error
+	Files      audit.Files   // audit.OS(), for tests of failure something else
 }
 
 const maxText = 8 << 10 // bytes of an event's text, and of all its cells
@@ -149,21 +152,6 @@ func cut(s string) string {
 		i--
 	}
 	return s[:i]
-}
-
-// appendLine appends [dt_us, kind, data] and a newline.
-func appendLine(b []byte, dt time.Duration, e *Event) ([]byte, error) {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return b, fmt.Errorf("recording: encoding a %s event: %w", e.Kind, err)
-	}
-	kind, err := json.Marshal(e.Kind)
-	if err != nil {
-		return b, fmt.Errorf("recording: encoding a kind: %w", err)
-	}
-	b = fmt.Appendf(b, "[%d,%s,", max(dt.Microseconds(), 0), kind)
-	b = append(b, data...)
-	return append(b, ']', '\n'), nil
 }
 
 // parseLine reads what appendLine wrote, without the newline.

@@ -168,10 +168,10 @@ func TestTampering(t *testing.T) {
 
 func TestFullQueueIsCounted(t *testing.T) {
 	release := make(chan struct{})
-	_, log, s := open(t, Options{MaxQueue: 64 << 10, WriteFile: func(path string, b []byte) error {
+	_, log, s := open(t, Options{MaxQueue: 64 << 10, Files: &faulty{Files: audit.OS(), place: func(string) error {
 		<-release
-		return audit.OS().Write(path, b)
-	}})
+		return nil
+	}}})
 	r := start(t, s, "slow")
 	const sent = 1000
 	for i := range sent { // none of these calls may wait for the disk
@@ -243,7 +243,7 @@ func TestRowsBeyondTheLimitAreCounted(t *testing.T) {
 }
 
 func TestDiskFailureStopsTheRecorder(t *testing.T) {
-	_, _, s := open(t, Options{WriteFile: func(string, []byte) error { return syscall.EIO }})
+	_, _, s := open(t, Options{Files: &faulty{Files: audit.OS(), place: func(string) error { return syscall.EIO }}})
 	r := start(t, s, "bad")
 	if err := r.Close(context.Background()); !errors.Is(err, syscall.EIO) {
 		t.Fatalf("Close: %v, want EIO", err)

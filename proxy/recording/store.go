@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,7 +28,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	waiting map[*Recorder]struct{} // those with something to write
-	all     map[*Recorder]struct{}
+	all     map[string]*Recorder
 	closed  bool
 }
 
@@ -46,13 +48,13 @@ func Open(dir string, log *audit.Log, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if o.WriteFile == nil {
-		o.WriteFile = audit.OS().Write
+	if o.Files == nil {
+		o.Files = audit.OS()
 	}
 	s := &Store{
 		dir: filepath.Join(dir, "rec"), log: log, o: o,
 		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
-		waiting: make(map[*Recorder]struct{}), all: make(map[*Recorder]struct{}),
+		waiting: make(map[*Recorder]struct{}), all: make(map[string]*Recorder),
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("recording: making %s: %w", s.dir, err)
@@ -80,8 +82,8 @@ func (s *Store) Start(session string, m Meta) (*Recorder, error) {
 	if m.Started.IsZero() {
 		m.Started = time.Now()
 	}
-	if err := os.Mkdir(filepath.Join(s.dir, session), 0o700); err != nil {
-		return nil, fmt.Errorf("recording: beginning %s: %w", session, err)
+	if _, err := os.Lstat(filepath.Join(s.dir, session)); err == nil { // the folder is made with its first chunk
+		return nil, fmt.Errorf("recording: beginning %s: %w", session, os.ErrExist)
 	}
 	r := &Recorder{
 		s: s, id: session, last: m.Started, digest: sha256.New(),
@@ -92,7 +94,11 @@ func (s *Store) Start(session string, m Meta) (*Recorder, error) {
 		s.mu.Unlock()
 		return nil, ErrClosed
 	}
-	s.all[r] = struct{}{}
+	if _, used := s.all[session]; used {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("recording: beginning %s: %w", session, os.ErrExist)
+	}
+	s.all[session] = r
 	s.mu.Unlock()
 	r.Event(Event{At: m.Started, Kind: KindSession, Meta: &m})
 	return r, nil
@@ -109,15 +115,6 @@ func checkID(id string) error {
 	return nil
 }
 
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // dirty says that r has something to write. r.mu is held: the store's lock is
 // always taken last.
 func (s *Store) dirty(r *Recorder) {
@@ -130,7 +127,7 @@ func (s *Store) forget(r *Recorder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.waiting, r)
-	delete(s.all, r)
+	delete(s.all, r.id)
 }
 
 func (s *Store) poke() {
@@ -140,7 +137,7 @@ func (s *Store) poke() {
 	}
 }
 
-// run writes the chunks of all sessions, one after the other.
+// run writes the chunks of all sessions.
 func (s *Store) run() {
 	defer close(s.done)
 	tick := time.NewTicker(max(s.o.ChunkEvery/4, time.Millisecond))
@@ -152,20 +149,69 @@ func (s *Store) run() {
 		case <-s.quit:
 			running = false
 		}
-		s.mu.Lock()
-		round := make([]*Recorder, 0, len(s.waiting))
-		for r := range s.waiting {
-			round = append(round, r)
-		}
-		clear(s.waiting)
-		s.mu.Unlock()
-		for _, r := range round {
-			if !r.flush(!running) {
-				s.dirty(r)
-			} else if r.Err() != nil {
-				s.forget(r)
+		s.round(!running)
+	}
+}
+
+// round writes what is due, makes it durable together, and puts the digests
+// into the log.
+func (s *Store) round(all bool) {
+	s.mu.Lock()
+	recorders := slices.Collect(maps.Keys(s.waiting))
+	clear(s.waiting)
+	s.mu.Unlock()
+	var pieces []piece
+	var paths []string
+	for _, r := range recorders {
+		for {
+			chunk, elided := r.cut(all)
+			if chunk == nil {
+				break
+			}
+			p, err := r.place(chunk, elided)
+			giveBack(chunk)
+			if err != nil {
+				r.fail(err)
+				break
+			}
+			pieces, paths = append(pieces, p), append(paths, p.path)
+			if p.rec.Chunk == 1 {
+				paths = append(paths, filepath.Dir(p.path)) // the session's folder is new
 			}
 		}
+	}
+	var err error
+	if len(paths) > 0 {
+		err = s.o.Files.Settle(paths)
+	}
+	for i := range pieces {
+		p := &pieces[i]
+		if err != nil { // nobody knows which of them are safe
+			p.r.fail(fmt.Errorf("recording: making chunk %d of %s durable: %w", p.rec.Chunk, p.r.id, err))
+		} else if err := p.keep(); err != nil {
+			p.r.fail(err)
+		}
+	}
+	for _, r := range recorders {
+		switch failed, ended, more := r.rest(); {
+		case failed:
+			s.forget(r)
+		case ended:
+			r.finish()
+		case more:
+			s.dirty(r)
+		}
+	}
+}
+
+// buffers are empty ones of about a chunk, of which idle sessions have none.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+func buffer() []byte { return (*buffers.Get().(*[]byte))[:0] }
+
+func giveBack(b []byte) {
+	if cap(b) <= 128<<10 {
+		buffers.Put(&b)
 	}
 }
 
@@ -179,7 +225,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	open := make([]*Recorder, 0, len(s.all))
-	for r := range s.all {
+	for _, r := range s.all {
 		open = append(open, r)
 	}
 	s.mu.Unlock()

@@ -193,7 +193,7 @@ func (g *Gateway) openLog(ctx context.Context, p *generation.Process) error {
 			g.o.Logger.Error("server: the audit log did not close well", "error", err)
 		}
 	})
-	if g.records, err = recording.Open(g.dataDir, g.log, recording.Options{Logger: g.o.Logger}); err != nil {
+	if g.records, err = recording.Open(g.dataDir, g.log, recording.Options{Logger: g.o.Logger, Files: g.o.Files}); err != nil {
 		return err
 	}
 	g.atEnd(func() { g.records.Close() })
