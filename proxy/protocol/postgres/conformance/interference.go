@@ -1,0 +1,220 @@
+package conformance
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+)
+
+// trial is a case in a mode.
+type trial struct {
+	c    *Case
+	mode Mode
+	// What was seen through the gateway: on A, on A again, on B.
+	seen  [3][32]byte
+	fails []string // on A
+	found string   // a protected value
+}
+
+// baseline is what the server itself says to a case, in the simple protocol.
+type baseline struct {
+	seen  [2][32]byte // on A and B
+	fails []string    // on A
+}
+
+var sets = [3]string{"A", "A", "B"}
+
+func (s *suite) hash(t *Transcript) [32]byte {
+	h := sha256.New()
+	for _, m := range t.plain(s.world.name, s.Ignore) {
+		fmt.Fprintf(h, "%d:", len(m))
+		h.Write(m)
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// interfere runs trials on A, A and B, through the gateway and without it,
+// looks closer at what differs, and returns the count.
+func (s *suite) interfere(part string, trials []*trial) (*Tally, error) {
+	tally := &Tally{Part: part, Cases: len(cases(trials)), Runs: len(trials)}
+	for pass, set := range sets {
+		s.say("%s: data set %s, %d runs …", part, [...]string{"A", "A again", "B"}[pass], len(trials))
+		if err := s.world.restore(set); err != nil {
+			return tally, err
+		}
+		for _, t := range trials {
+			got, err := s.play(t.c, t.mode, true)
+			if err != nil {
+				return tally, err
+			}
+			t.seen[pass] = s.hash(got)
+			if pass == 0 {
+				t.fails = got.failures()
+			}
+			if f := s.world.canary[set].find(got, t.c.known()); f != "" && t.found == "" {
+				t.found = "on data set " + set + ": " + f
+			}
+			if err := s.after(t.c, set); err != nil {
+				return tally, err
+			}
+		}
+	}
+	s.say("%s: without the gateway …", part)
+	base := map[*Case]*baseline{}
+	for pass, set := range []string{"A", "B"} {
+		if err := s.world.restore(set); err != nil {
+			return tally, err
+		}
+		for _, c := range cases(trials) {
+			got, err := s.play(c, ModeSimple, false)
+			if err != nil {
+				return tally, err
+			}
+			if pass == 0 {
+				base[c] = &baseline{fails: got.failures()}
+			}
+			base[c].seen[pass] = s.hash(got)
+			if err := s.after(c, set); err != nil {
+				return tally, err
+			}
+		}
+	}
+	return tally, s.judge(tally, trials, base)
+}
+
+func (s *suite) after(c *Case, set string) error {
+	if c.Changes {
+		return s.world.restore(set)
+	}
+	return nil
+}
+
+// cases are those of trials, in their order.
+func cases(trials []*trial) []*Case {
+	var out []*Case
+	for _, t := range trials {
+		if len(out) == 0 || out[len(out)-1] != t.c {
+			out = append(out, t.c)
+		}
+	}
+	return out
+}
+
+// judge says of each case the worst that any of its runs shows.
+func (s *suite) judge(tally *Tally, trials []*trial, base map[*Case]*baseline) error {
+	for len(trials) > 0 {
+		n := slices.IndexFunc(trials, func(t *trial) bool { return t.c != trials[0].c })
+		if n < 0 {
+			n = len(trials)
+		}
+		mine := trials[:n]
+		trials = trials[n:]
+		c := mine[0].c
+		if base[c].seen[0] != base[c].seen[1] {
+			tally.Differ++
+		}
+		worst := answered
+		var why *Finding
+		reason := ""
+		for _, t := range mine {
+			v, f, err := s.verdict(tally.Part, t)
+			if err != nil {
+				return err
+			}
+			if r := refused(t.fails, base[c].fails); r != "" && reason == "" {
+				reason = r
+			}
+			if v > worst {
+				worst = v
+			}
+			if f != nil && why == nil {
+				why = f
+			}
+		}
+		if why != nil {
+			s.report.Findings = append(s.report.Findings, why)
+			s.say("LEAK %s", why)
+		}
+		switch {
+		case worst == answered && failed(base[c].fails):
+			tally.Failed++
+		case worst == answered && reason != "":
+			tally.Refused++
+			tally.note(c, reason)
+		default:
+			tally.count(worst)
+		}
+	}
+	return nil
+}
+
+// verdict looks at one trial, and runs it again alone when something differs.
+func (s *suite) verdict(part string, t *trial) (outcome, *Finding, error) {
+	finding := func(kind, detail string) *Finding {
+		return &Finding{Kind: kind, Part: part, Name: t.c.Name, List: t.c.List, Line: t.c.Line, Mode: t.mode.String(), Statements: t.c.Text(), Detail: detail}
+	}
+	if t.found != "" {
+		return leaked, finding("value", t.found), nil
+	}
+	if t.seen[0] == t.seen[1] && t.seen[0] == t.seen[2] {
+		return answered, nil, nil
+	}
+	var got [3]*Transcript
+	var names [3]namer
+	for i, set := range sets {
+		err := s.world.restore(set)
+		if err != nil {
+			return answered, nil, err
+		}
+		if got[i], err = s.play(t.c, t.mode, true); err != nil {
+			return answered, nil, err
+		}
+		oids := s.world.oids
+		names[i] = func(oid uint32) string {
+			if n, ok := oids[oid]; ok {
+				return n
+			}
+			return "?"
+		}
+	}
+	if err := s.after(t.c, "B"); err != nil {
+		return answered, nil, err
+	}
+	noise := differ(got[0], got[1], names[0], names[1], s.Ignore, nil)
+	var unstable *Transcript
+	if noise != "" {
+		unstable = got[1]
+	}
+	d := differ(got[0], got[2], names[0], names[2], s.Ignore, unstable)
+	switch {
+	case d == "" && noise != "":
+		return noisy, nil, nil
+	case d == "":
+		return answered, nil, nil
+	case t.c.Asks != "":
+		return explained, nil, nil
+	}
+	return leaked, finding("difference", d), nil
+}
+
+// evasions runs the hand-written lists.
+func (s *suite) evasions() error {
+	all, err := Evasions()
+	if err != nil {
+		return err
+	}
+	var trials []*trial
+	for i, c := range all {
+		if s.Every > 1 && i%s.Every != int(s.Seed)%s.Every || !matches(c.Name, s.Only) {
+			continue
+		}
+		for _, m := range s.Modes {
+			if m != ModeSimple && c.oneMode() {
+				continue
+			}
+			trials = append(trials, &trial{c: c, mode: m})
+		}
+	}
+	s.report.Evasions, err = s.interfere("evasions", trials)
+	return err
+}
