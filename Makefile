@@ -9,7 +9,7 @@ DEPS     := proxy/testenv/deps.sh
 PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin_wasm.go plugins/*/main.go))))
 SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.html' -o -name '*.json' -o -name '*.css' -o -name '*.js' 2>/dev/null | grep -v node_modules) go.mod go.sum
 
-.PHONY: help build plugins assets demo demo-check demo-crewai test test-all check bench bench-audit fuzz fmt lint clean deps
+.PHONY: help build plugins assets demo demo-check demo-crewai test test-all check bench bench-audit mask-conformance fuzz fmt lint clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -71,6 +71,10 @@ lint: ## format, vet and lint
 fmt: ## format Go and HCL
 	gofmt -w proxy plugins sdk policies
 	@$(GO) run ./proxy/cmd/sluice fmt configs
+
+mask-conformance: ## the masking proof: VIA=… DIRECT=… for any gateway; without them a scratch one; ARGS="-seed 7 -o json"
+	@$(if $(VIA),true,bash $(DEPS) postgres)
+	@VIA="$(VIA)" DIRECT="$(DIRECT)" $(GO) run ./proxy/testenv/conformance $(ARGS)
 
 bench: build ## the table of ratios, measured side by side in one run
 	@bash $(DEPS) postgres pgbouncer

@@ -17,6 +17,8 @@ type Case struct {
 	// Undo says that the case is one statement that can run in a transaction
 	// which is rolled back.
 	Undo bool
+	// Shares says that it may run on a session that other cases have used.
+	Shares bool
 	// Changes says that data or definitions may not be the same afterwards.
 	Changes bool
 }
@@ -91,7 +93,11 @@ var (
 	changes = regexp.MustCompile(`(?i)\b(insert|update|delete|merge|create|drop|alter|truncate|grant|revoke|call|do|leak_sink|store|import|comment|reassign|vacuum|cluster|reindex|analyze|lo_\w+|nextval|setval)\b`)
 	// inside finds statements that cannot run in a transaction, or that steer
 	// one.
-	inside  = regexp.MustCompile(`(?i)^\s*(begin|start|commit|end|rollback|abort|savepoint|release|prepare transaction|vacuum|discard|reset|set|create database|drop database|alter system|listen|unlisten|notify)\b|concurrently|\b(create|alter|drop)\s+(publication|subscription|tablespace)`)
+	inside = regexp.MustCompile(`(?i)^\s*(begin|start|commit|end|rollback|abort|savepoint|release|prepare transaction|vacuum|discard|reset|set|create database|drop database|alter system|listen|unlisten|notify)\b|concurrently|\b(create|alter|drop)\s+(publication|subscription|tablespace)`)
+	// shares finds statements that leave nothing behind in a session, once they
+	// are rolled back.
+	shares  = regexp.MustCompile(`(?i)^\s*\(?(select|with|insert|update|delete|merge|values|table|copy|explain)\b`)
+	keeps   = regexp.MustCompile(`(?i)advisory|set_config|leak_setting|leak_status|dblink|setseed|notify`)
 	mention = regexp.MustCompile(`(?i)(to\s+)?\b(public|shadow)\b`)
 )
 
@@ -209,6 +215,7 @@ func command(line string) (Step, error) {
 // settle works out what has to be done around the case.
 func (c *Case) settle() {
 	c.Undo = len(c.Steps) == 1 && c.Steps[0].Do == VerbSend && !inside.MatchString(c.Steps[0].SQL) && !several(c.Steps[0].SQL)
+	c.Shares = c.Undo && shares.MatchString(c.Steps[0].SQL) && !keeps.MatchString(c.Steps[0].SQL)
 	for _, s := range c.Steps {
 		c.Changes = c.Changes || s.Do == VerbDirect || changes.MatchString(s.SQL)
 	}

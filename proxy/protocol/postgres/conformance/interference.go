@@ -39,7 +39,7 @@ func (s *suite) interfere(part string, trials []*trial) (*Tally, error) {
 	tally := &Tally{Part: part, Cases: len(cases(trials)), Runs: len(trials)}
 	for pass, set := range sets {
 		s.say("%s: data set %s, %d runs …", part, [...]string{"A", "A again", "B"}[pass], len(trials))
-		if err := s.world.restore(set); err != nil {
+		if err := s.restore(set); err != nil {
 			return tally, err
 		}
 		for _, t := range trials {
@@ -62,7 +62,7 @@ func (s *suite) interfere(part string, trials []*trial) (*Tally, error) {
 	s.say("%s: without the gateway …", part)
 	base := map[*Case]*baseline{}
 	for pass, set := range []string{"A", "B"} {
-		if err := s.world.restore(set); err != nil {
+		if err := s.restore(set); err != nil {
 			return tally, err
 		}
 		for _, c := range cases(trials) {
@@ -84,9 +84,16 @@ func (s *suite) interfere(part string, trials []*trial) (*Tally, error) {
 
 func (s *suite) after(c *Case, set string) error {
 	if c.Changes {
-		return s.world.restore(set)
+		return s.restore(set)
 	}
 	return nil
+}
+
+// restore makes the world what it was, with a data set. Sessions that have seen
+// another end: a cached plan is an answer too.
+func (s *suite) restore(set string) error {
+	s.drop()
+	return s.world.restore(set)
 }
 
 // cases are those of trials, in their order.
@@ -136,12 +143,16 @@ func (s *suite) judge(tally *Tally, trials []*trial, base map[*Case]*baseline) e
 			s.say("LEAK %s", why)
 		}
 		switch {
-		case worst == answered && failed(base[c].fails):
+		case worst == answered && failed(base[c].fails) && base[c].seen[0] == base[c].seen[1]:
 			tally.Failed++
+			tally.Failures = append(tally.Failures, Refusal{c.Name, base[c].fails[0]})
 		case worst == answered && reason != "":
 			tally.Refused++
 			tally.note(c, reason)
 		default:
+			if worst == noisy {
+				tally.Noisy = append(tally.Noisy, c.Name)
+			}
 			tally.count(worst)
 		}
 	}
@@ -162,7 +173,7 @@ func (s *suite) verdict(part string, t *trial) (outcome, *Finding, error) {
 	var got [3]*Transcript
 	var names [3]namer
 	for i, set := range sets {
-		err := s.world.restore(set)
+		err := s.restore(set)
 		if err != nil {
 			return answered, nil, err
 		}

@@ -69,6 +69,8 @@ type Tally struct {
 	Noise     int       `json:"noise"`  // what differs also differs between two equal data sets
 	Differ    int       `json:"differ_without_masks"`
 	Refusals  []Refusal `json:"refusals,omitempty"`
+	Failures  []Refusal `json:"failures,omitempty"`
+	Noisy     []string  `json:"noisy,omitempty"`
 }
 
 // Refusal is a case that the gateway refused.

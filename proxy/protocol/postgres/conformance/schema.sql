@@ -166,6 +166,7 @@ reset role;
 
 -- A loop back into this very database, if it may be made.
 do $$ begin
+  if exists (select from pg_foreign_server where srvname = 'conformance_loop') then drop server conformance_loop cascade; end if;
   execute format('create server conformance_loop foreign data wrapper postgres_fdw options (host %L, port %L, dbname %L)',
     split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database());
   create user mapping for public server conformance_loop options (user 'postgres', password_required 'false');

@@ -39,6 +39,7 @@ type suite struct {
 	world  *world
 	become string // what the owner's session says to have the gateway's rights
 	report *Report
+	kept   map[bool]*client // sessions that are free, by whether they go via the gateway
 }
 
 // Run runs the suite. The error is an *Unreachable when a server could not be
@@ -53,11 +54,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Progress == nil {
 		o.Progress = io.Discard
 	}
-	s := &suite{Options: o, ctx: ctx, report: &Report{Seed: o.Seed, Began: time.Now().UTC()}}
+	s := &suite{Options: o, ctx: ctx, kept: map[bool]*client{}, report: &Report{Seed: o.Seed, Began: time.Now().UTC()}}
 	if err := s.prepare(); err != nil {
 		return nil, err
 	}
 	defer s.world.close()
+	defer s.drop()
 	parts := []func() error{s.evasions, s.generated, s.precision, s.formats}
 	if o.Only != "" {
 		parts = parts[:1]
@@ -127,16 +129,42 @@ func (s *suite) start(via bool) (*client, error) {
 	return c, nil
 }
 
+// session is one for a case: a new one, or what the last case has left.
+func (s *suite) session(c *Case, via bool) (*client, error) {
+	if k := s.kept[via]; k != nil && c.Shares {
+		delete(s.kept, via)
+		return k, nil
+	}
+	return s.start(via)
+}
+
+// leave closes a session after a case, or keeps it for the next.
+func (s *suite) leave(c *Case, k *client, via bool) {
+	if !c.Shares || k.lost || s.kept[via] != nil {
+		k.close()
+		return
+	}
+	s.kept[via] = k
+}
+
+// drop closes what is kept: definitions have changed.
+func (s *suite) drop() {
+	for via, k := range s.kept {
+		k.close()
+		delete(s.kept, via)
+	}
+}
+
 // play runs a case on one session, or two, and says what was received.
 func (s *suite) play(c *Case, mode Mode, via bool) (*Transcript, error) {
 	if err := s.ctx.Err(); err != nil {
 		return nil, err
 	}
-	first, err := s.start(via)
+	first, err := s.session(c, via)
 	if err != nil {
 		return nil, err
 	}
-	defer first.close()
+	defer s.leave(c, first, via)
 	var second *client
 	defer func() { second.close() }()
 	if c.Undo {
