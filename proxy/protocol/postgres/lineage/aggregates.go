@@ -11,7 +11,7 @@ func (w *walker) aggregate(n *tree.Node, q *scopeOf) value {
 	if w.counts(n) && n.Node(tree.Aggfilter) == nil && len(n.List(tree.Aggorder)) == 0 && !v.has(hasOpaque) {
 		plain := true
 		for _, x := range n.List(tree.Args) {
-			plain = plain && w.expr(w.t.Node(x), q).level <= Protected && w.exact(w.t.Node(x).Node(tree.Expr), q)
+			plain = plain && w.expr(w.t.Node(x).Node(tree.Expr), q).level <= Protected
 		}
 		if plain {
 			if v.tainted() && len(n.List(tree.Aggdistinct)) > 0 {
@@ -29,9 +29,6 @@ func (w *walker) aggregate(n *tree.Node, q *scopeOf) value {
 	}
 	return v
 }
-
-// exact: clean, or a protected column as it is.
-func (w *walker) exact(n *tree.Node, q *scopeOf) bool { return w.expr(n, q).level <= Protected }
 
 func (w *walker) counts(n *tree.Node) bool {
 	f, ok := w.s.Function(n.OID(tree.Aggfnoid))

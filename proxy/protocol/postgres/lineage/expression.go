@@ -78,6 +78,10 @@ func (w *walker) node(n *tree.Node, q *scopeOf) value {
 		if v, ok := w.field(n, q); ok {
 			return v
 		}
+	case tree.TagFuncExpr:
+		if w.ofDefinition(n, q) {
+			return value{flags: hasClean}
+		}
 	case tree.TagAggref:
 		return w.aggregate(n, q)
 	case tree.TagWindowFunc:

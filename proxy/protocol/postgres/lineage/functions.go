@@ -119,6 +119,35 @@ func (w *walker) optionNames(e *tree.Node, q *scopeOf) bool {
 	return true
 }
 
+// ofDefinition: information_schema hands whole rows of pg_attribute and pg_type
+// to functions that read the number of a type from them, and nothing of
+// attmissingval, which would make them sensitive.
+func (w *walker) ofDefinition(n *tree.Node, q *scopeOf) bool {
+	f, ok := w.s.Function(n.OID(tree.Funcid))
+	if !ok || !f.Builtin() || f.Name != "_pg_truetypid" && f.Name != "_pg_truetypmod" {
+		return false
+	}
+	for _, a := range n.List(tree.Args) {
+		v := w.t.Node(a)
+		if v == nil || v.Tag != tree.TagVar {
+			return false
+		}
+		up, _ := v.Int(tree.Varlevelsup)
+		no, _ := v.Int(tree.Varno)
+		att, ok := v.Int(tree.Varattno)
+		at := q.level(up)
+		if at == nil || at.n == nil || !ok || att != 0 {
+			return false
+		}
+		r := w.rte(at, no)
+		kind, ok := r.Int(tree.Rtekind)
+		if rel, found := w.s.Relation(r.OID(tree.Relid)); !ok || kind != rteRelation || !found || !rel.System() {
+			return false
+		}
+	}
+	return true
+}
+
 // fixedRows: the number of rows does not hang on the values.
 func (w *walker) fixedRows(n *tree.Node, args value) bool {
 	f, ok := w.s.Function(n.OID(tree.Funcid))

@@ -123,7 +123,7 @@ func (w *walker) assign(q *scopeOf) {
 	if q.assigned != nil {
 		return
 	}
-	m := make(map[int]value)
+	m := make(map[int][]value)
 	add := func(list []tree.Value) {
 		for _, x := range list {
 			n := w.t.Node(x)
@@ -131,11 +131,7 @@ func (w *walker) assign(q *scopeOf) {
 				continue
 			}
 			no, _ := n.Int(tree.Resno)
-			v := w.expr(n.Node(tree.Expr), q)
-			if have, ok := m[no]; ok {
-				v = have.beside(v)
-			}
-			m[no] = v
+			m[no] = append(m[no], w.expr(n.Node(tree.Expr), q))
 		}
 	}
 	if q.command == cmdUpdate || q.command == cmdInsert {

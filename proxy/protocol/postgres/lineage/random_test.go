@@ -3,6 +3,7 @@ package lineage_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +12,17 @@ import (
 type generator struct {
 	r     *rand.Rand
 	fresh int
+	// free: protected columns in expressions too, and more shapes; secrets is how
+	// often, in percent, a protected column stays where one was picked.
+	free    bool
+	secrets int
+}
+
+func (g *generator) some() int {
+	if g.free {
+		return g.secrets
+	}
+	return 2
 }
 
 type visible struct {
@@ -54,6 +66,12 @@ func (g *generator) pick(sc []visible, number bool, secrets int) (string, typed,
 		if len(sc) == 0 {
 			break
 		}
+		if g.free && secrets >= 45 && g.chance(60) { // look for a protected one first
+			v := sc[g.r.IntN(len(sc))]
+			if i := slices.IndexFunc(v.cols, func(c typed) bool { return c.secret && c.number == number }); i >= 0 {
+				return v.alias + "." + v.cols[i].name, v.cols[i], true
+			}
+		}
 		v := sc[g.r.IntN(len(sc))]
 		if len(v.cols) == 0 {
 			continue
@@ -67,7 +85,10 @@ func (g *generator) pick(sc []visible, number bool, secrets int) (string, typed,
 }
 
 func (g *generator) text(sc []visible, depth int) string {
-	if c, _, ok := g.pick(sc, false, 2); ok && g.chance(60) {
+	if g.free && depth > 0 && g.chance(25) {
+		return g.freeText(sc, depth)
+	}
+	if c, _, ok := g.pick(sc, false, g.some()); ok && g.chance(60) {
 		return c
 	}
 	if depth <= 0 {
@@ -89,13 +110,19 @@ func (g *generator) text(sc []visible, depth int) string {
 	case 6:
 		return "leak((" + g.number(sc, depth-1) + ")::int)"
 	case 7:
+		if g.free { // an aggregate of the inner query, whatever it is over
+			return "(select min(" + g.text(sc, depth-1) + " || left(n::text, 0)) from nums where n < 3)"
+		}
 		return "(select min(" + g.text(sc, depth-1) + ") from nums where n < 3)"
 	}
 	return fmt.Sprintf("'t%d'", g.r.IntN(9))
 }
 
 func (g *generator) number(sc []visible, depth int) string {
-	if c, _, ok := g.pick(sc, true, 2); ok && g.chance(70) {
+	if g.free && depth > 0 && g.chance(25) {
+		return g.freeNumber(sc, depth)
+	}
+	if c, _, ok := g.pick(sc, true, g.some()); ok && g.chance(70) {
 		return c
 	}
 	if depth <= 0 {
@@ -115,6 +142,8 @@ func (g *generator) number(sc []visible, depth int) string {
 }
 
 func (g *generator) condition(sc []visible, depth int) string {
+	defer func(n int) { g.secrets = n }(g.secrets)
+	g.secrets = 4
 	switch g.r.IntN(7) {
 	case 0:
 		return "(" + g.condition(sc, depth-1) + " or " + g.number(sc, depth-1) + " = 3)"
@@ -165,6 +194,8 @@ func (g *generator) body(outer []visible, depth, width int) (string, []typed) {
 	all := append(append([]visible(nil), outer...), sc...)
 	var list []string
 	var cols []typed
+	defer func(n int) { g.secrets = n }(g.secrets)
+	g.secrets = 70
 	for range width {
 		number := g.chance(40)
 		if c, t, ok := g.pick(sc, number, 60); ok && g.chance(75) {
@@ -176,14 +207,14 @@ func (g *generator) body(outer []visible, depth, width int) (string, []typed) {
 		} else {
 			list = append(list, g.text(all, depth))
 		}
-		cols = append(cols, typed{number: number})
+		cols = append(cols, typed{number: number, secret: g.free && g.chance(50)})
 	}
 	q := "select "
 	if g.chance(8) {
 		q += "distinct "
 	}
 	q += strings.Join(list, ", ") + " from " + from
-	if g.chance(60) {
+	if g.chance(60) && (!g.free || g.chance(30)) {
 		q += " where " + g.condition(all, depth)
 	}
 	return q, cols
@@ -195,6 +226,9 @@ func (g *generator) query(outer []visible, depth int, top bool) string {
 	q, _ := g.body(outer, depth, width)
 	if !top {
 		return q
+	}
+	if g.free && g.chance(35) {
+		return g.freeQuery(q, outer, depth, width)
 	}
 	switch g.r.IntN(12) {
 	case 0:

@@ -33,6 +33,7 @@ type session struct {
 	plans   map[string]*pg.Node
 	texts   map[string]string
 	masked  int      // cells
+	shown   int      // columns of results
 	columns []string // names of masked ones
 	failed  error    // of the last statement
 
@@ -200,6 +201,7 @@ func (s *session) exec(sql string, v lineage.Verdict) {
 	for results.NextResult() {
 		r := results.ResultReader()
 		fields := append([]pgconn.FieldDescription(nil), r.FieldDescriptions()...)
+		s.shown += len(fields)
 		for r.NextRow() {
 			for i, c := range r.Values() {
 				f := fields[i]

@@ -227,11 +227,10 @@ func (w *walker) writes(q *scopeOf) {
 		w.lacks("relation", oid)
 		return
 	}
-	for att, v := range q.assigned {
-		if v.tainted() && on(ruleWrite) && !w.storable(rel, att, v) {
-			w.refuse(storeHint, "a protected value would be stored in column %s, where masks do not reach or another applies", w.s.ColumnName(catalog.Attr{Relation: oid, Number: int16(att)})) //nolint:gosec // at most 1600 columns
+	for att, l := range q.assigned {
+		for _, v := range l {
+			w.stored(rel, att, v)
 		}
-		w.root(v)
 	}
 	if on(ruleConflict) {
 		w.conflict(q, rel)
@@ -252,6 +251,14 @@ func (w *walker) writes(q *scopeOf) {
 		if reach.Denied {
 			w.refuse(otherHint, "a write to %s runs a function that can read what masks protect", rel.ID())
 		}
+	}
+}
+
+func (w *walker) stored(rel *catalog.Relation, att int, v value) {
+	w.root(v)
+	if v.tainted() && on(ruleWrite) && !w.storable(rel, att, v) {
+		name := w.s.ColumnName(catalog.Attr{Relation: rel.OID, Number: int16(att)}) //nolint:gosec // at most 1600 columns
+		w.refuse(storeHint, "a protected value would be stored in column %s, where masks do not reach or another applies", name)
 	}
 }
 

@@ -68,8 +68,8 @@ type scopeOf struct {
 	// columns of range table entries, by index - 1, as they are worked out.
 	columns [][]value
 	// assigned are the values written, by attribute number of the result
-	// relation; nil for a SELECT.
-	assigned map[int]value
+	// relation; nil for a SELECT. INSERT … ON CONFLICT and MERGE have several.
+	assigned map[int][]value
 	target   int // resultRelation, 0 for none
 	command  int
 	// ungrouped: aggregates without GROUP BY, so one row comes out.
@@ -242,21 +242,21 @@ func (w *walker) relation(q *scopeOf, r *tree.Node, i, att int) value {
 	if att != 0 { // what is returned is what was written
 		return returned(v, q.assigned[att])
 	}
-	for _, a := range q.assigned {
-		v = v.within(a.result())
+	for _, l := range q.assigned {
+		for _, a := range l {
+			v = v.within(a.result())
+		}
 	}
 	return v
 }
 
-func returned(v, a value) value {
-	if !a.tainted() {
-		return v
+func returned(v value, assigned []value) value {
+	for _, a := range assigned {
+		if a.tainted() && (v.level != a.level || v.from|a.from != v.from) {
+			v = v.within(a.result())
+		}
 	}
-	a = a.result()
-	if v.level == a.level && v.from|a.from == v.from {
-		return v
-	}
-	return v.within(a)
+	return v
 }
 
 func (w *walker) attribute(rel *catalog.Relation, att int) value {
