@@ -98,14 +98,16 @@ func (s *Session) Resume(c *Command, v *Verdict) Verdict {
 	return next
 }
 
-// Abandon takes a held command back: its client cancelled, or is gone.
-func (s *Session) Abandon(v *Verdict, why string) {
+// Abandon takes a held command back: its client cancelled, or is gone. It
+// reports whether the ticket went with it; one that outlives its waiters stays.
+func (s *Session) Abandon(v *Verdict, why string) (withdrawn bool) {
 	if v.Pending == nil {
-		return
+		return false
 	}
 	s.held.Store(nil)
 	v.Pending.waiter.Leave()
 	s.gw.Logger.Debug("gate: a held command was taken back", "session", s.ID, "ticket", v.Pending.Ticket, "why", why)
+	return v.Pending.waiter.Hold().State == approval.Withdrawn
 }
 
 // Withdrawn records that a held command was cancelled by its client.

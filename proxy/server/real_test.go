@@ -89,6 +89,7 @@ func openReal(t *testing.T) *real {
 	r := &real{T: t, idp: testenv.OIDC(t, testenv.OIDCOptions{}), dir: t.TempDir()}
 	r.pg = testenv.Postgres(t, testenv.PostgresOptions{Init: []string{
 		"CREATE ROLE crew_app LOGIN PASSWORD 'upstream-secret'",
+		"ALTER ROLE crew_app SET log_min_messages = fatal",
 		"CREATE DATABASE orders",
 	}})
 	super, err := pgx.Connect(t.Context(), r.pg.SuperDSN("orders"))

@@ -75,13 +75,22 @@ func (m *machine) answers() (used int) {
 			return used
 		}
 		used += total
+		if len(m.deferred) > 0 && typ != 'Z' && typ != 'N' && typ != 'A' && typ != 'S' {
+			m.letDeferred()
+		}
 		e, mark := m.head(), len(m.toClient)
 		if err := m.answer(typ, b[:total]); err != nil {
 			m.serverBroken(err)
 			return used
 		}
-		if typ == 'D' || typ == 'd' {
+		switch typ {
+		case 'D', 'd':
 			m.holdBack(e, mark)
+		case 'N', 'A', 'S':
+			if len(m.deferred) > 0 {
+				m.deferred = append(m.deferred, m.toClient[mark:]...)
+				m.toClient = m.toClient[:mark]
+			}
 		}
 	}
 	return used
@@ -337,6 +346,10 @@ func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
 			m.gs.Transaction(true, false) // whatever its pipeline does next
 		}
 	}
+	if e.kind == 'Q' && run.verdict.Durable {
+		m.deferred = append(m.deferred, msg...)
+		return nil
+	}
 	m.toClient = append(m.toClient, msg...)
 	if e.kind == 'Q' {
 		return nil // more may follow; ReadyForQuery ends it
@@ -348,6 +361,12 @@ func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
 	m.copying = nil
 	m.pop()
 	return nil
+}
+
+// letDeferred passes what waited for the end of its command.
+func (m *machine) letDeferred() {
+	m.toClient = append(m.toClient, m.deferred...)
+	m.deferred = m.deferred[:0]
 }
 
 func trimNul(b []byte) []byte {

@@ -66,7 +66,7 @@ func (d *driver) run() string {
 	})
 	d.wg.Go(d.writeServer)
 	first := <-reason
-	if first == clientGone {
+	if first == clientGone || first == clientEnded {
 		d.awaitAnswers()
 	}
 	d.cancel()
@@ -83,8 +83,9 @@ func (d *driver) run() string {
 }
 
 const (
-	clientGone = "client closed"
-	serverGone = "database closed"
+	clientGone  = "client closed"
+	clientEnded = "client ended"
+	serverGone  = "database closed"
 )
 
 // awaitAnswers lets a command end whose client is gone, for a while: its
@@ -92,9 +93,7 @@ const (
 // read on.
 func (d *driver) awaitAnswers() {
 	d.mu.Lock()
-	if d.m.held != nil { // nobody is there to wait for it
-		d.m.Leave()
-	}
+	d.m.leaveHold() // nobody is there to wait for it
 	d.mu.Unlock()
 	for range 100 {
 		d.mu.Lock()
@@ -117,10 +116,10 @@ func (d *driver) readClient() string {
 	buf := make([]byte, chunk)
 	for {
 		d.mu.Lock()
-		full, ended := d.m.full(), d.m.ended
+		full, ended := d.m.full(), d.m.ended || d.m.left
 		d.mu.Unlock()
 		if ended {
-			return "client ended"
+			return clientEnded
 		}
 		if full { // the bytes wait behind a hold or an answer, which is bounded
 			select {

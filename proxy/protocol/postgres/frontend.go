@@ -35,7 +35,7 @@ func (m *machine) advance() {
 			m.fromClient = append(m.fromClient[:0], m.fromClient[used:]...)
 		}
 	}()
-	for m.held == nil && m.waiting == nil && m.asking == nil && !m.stalled && !m.ended {
+	for m.held == nil && m.waiting == nil && m.asking == nil && !m.stalled && !m.ended && !m.left {
 		b := m.fromClient[used:]
 		if m.expires() {
 			return
@@ -188,7 +188,8 @@ func (m *machine) message(typ byte, msg []byte) {
 			m.forward(msg)
 		}
 	case 'X':
-		m.ended = true
+		// What was sent before it still runs to its end.
+		m.left, m.ended = true, len(m.queue) == 0
 		m.forward(msg)
 	}
 	if err != nil {

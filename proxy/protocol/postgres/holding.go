@@ -56,16 +56,20 @@ func (m *machine) Cancel() bool {
 		return false
 	}
 	m.held = nil
-	m.gs.Abandon(&h.run.verdict, "cancelled by the client")
-	r := &gate.Refusal{Kind: gate.Cancelled, Text: "cancelled while it was held: ticket " + h.run.verdict.Pending.Ticket + " is withdrawn", Ticket: h.run.verdict.Pending.Ticket}
+	ticket := h.run.verdict.Pending.Ticket
+	r := &gate.Refusal{Kind: gate.Cancelled, Ticket: ticket, Text: "cancelled while it was held: nothing was sent, and ticket " + ticket + " stays",
+		Hint: "Wait for the approval, then send the same statement again."}
+	if m.gs.Abandon(&h.run.verdict, "cancelled by the client") {
+		r.Text, r.Hint = "cancelled while it was held: ticket "+ticket+" is withdrawn", ""
+	}
 	r, seq := m.gs.Withdrawn(h.run.cmd, r)
 	m.refuse(h.kind, r, seq)
 	m.advance()
 	return true
 }
 
-// Leave tells the gate that the session is over, whatever was held.
-func (m *machine) Leave() {
+// leaveHold takes back what is held: nobody waits for it any more.
+func (m *machine) leaveHold() {
 	if m.asking != nil && m.asking.held != nil {
 		m.held = m.asking.held
 	}
@@ -73,10 +77,18 @@ func (m *machine) Leave() {
 		m.gs.Abandon(&m.held.run.verdict, "the client is gone")
 		m.held = nil
 	}
+}
+
+// Leave tells the gate that the session is over, whatever was held.
+func (m *machine) Leave() {
+	m.leaveHold()
 	for _, e := range m.queue {
 		if e.run != nil && !e.run.done {
 			m.finish(e.run, "unknown")
 		}
+	}
+	if len(m.queue) == 0 {
+		m.gs.Transaction(true, true) // nothing is under way: the database rolls back what is open
 	}
 	m.lens.drop() // a generation that no command took over
 }

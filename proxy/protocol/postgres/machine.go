@@ -86,8 +86,12 @@ type machine struct {
 
 	// want tells the driver what to do besides moving bytes.
 	want wants
-	// end is the last word to the client; nothing is read after it.
-	ended bool
+	// ended: the last word to the client was said; nothing is read after it.
+	// left: the client has said that it ends the session.
+	ended, left bool
+	// deferred is the end of a simple Query that changed something: it waits for
+	// ReadyForQuery, so that the client reads it behind the outcome's record.
+	deferred []byte
 }
 
 // wants is what the machine asks of its driver.

@@ -142,6 +142,7 @@ func (m *machine) serverReady(status byte) error {
 		m.asking.left = 0
 		m.askAnswered()
 	}
+	m.letDeferred()
 	m.copying = nil
 	m.tx = status
 	if status == 'I' {

@@ -80,7 +80,7 @@ func setUp(ctx context.Context, o options) (s *stage, err error) {
 	}
 	if s.pg, err = testenv.StartPostgres(ctx, testenv.PostgresOptions{
 		Settings: map[string]string{"max_connections": "300", "shared_buffers": "256MB"},
-		Init:     []string{"CREATE ROLE crew_app LOGIN PASSWORD '" + databasePassword + "'", "CREATE DATABASE orders OWNER crew_app"}}); err != nil {
+		Init:     []string{"CREATE ROLE crew_app LOGIN PASSWORD '" + databasePassword + "'", "ALTER ROLE crew_app SET log_min_messages = fatal", "CREATE DATABASE orders OWNER crew_app"}}); err != nil {
 		return s, err
 	}
 	to := s.pg.DSN("orders", "crew_app", databasePassword)

@@ -76,7 +76,7 @@ func setUp(ctx context.Context, n *narrator) (s *stage, err error) {
 	s.password = "pg-" + hex.EncodeToString(raw[:])
 	n.say("Starting PostgreSQL …")
 	if s.pg, err = testenv.StartPostgres(ctx, testenv.PostgresOptions{Init: []string{
-		"CREATE ROLE crew_app LOGIN PASSWORD '" + s.password + "'", "CREATE DATABASE orders"}}); err != nil {
+		"CREATE ROLE crew_app LOGIN PASSWORD '" + s.password + "'", "ALTER ROLE crew_app SET log_min_messages = fatal", "CREATE DATABASE orders"}}); err != nil {
 		return s, err
 	}
 	if err := s.sql(ctx, schema); err != nil {
