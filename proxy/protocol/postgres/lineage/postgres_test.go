@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 				err = e
 			}
 		}
+		if e := pool.Stop(); err == nil {
+			err = e
+		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
@@ -48,6 +51,31 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// pool has the servers of other majors than 15, which TestMain starts.
+var (
+	pool  testenv.PostgresPool
+	ready = make(map[string]bool)
+)
+
+// eachServer runs f against each major (see testenv.EachMajor), as server.
+func eachServer(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	usual := server
+	defer func() { server = usual }()
+	testenv.EachMajor(t, func(t *testing.T, major string) {
+		if server = usual; major != "15" {
+			server = pool.Get(t, major)
+			if !ready[major] {
+				if err := prepare(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				ready[major] = true
+			}
+		}
+		f(t)
+	})
 }
 
 // prepare makes the template database.

@@ -18,7 +18,10 @@ import (
 // 9, all that the client sees must be the same on A and B, unless it differs
 // between A and A' too. SLUICE_RANDOM is the number of statements (600),
 // SLUICE_SEED the first seed.
-func TestServerNonInterference(t *testing.T) {
+func TestServerNonInterference(t *testing.T) { eachServer(t, serverNonInterference) }
+
+func serverNonInterference(t *testing.T) {
+	t.Helper()
 	count, seed := number(t, "SLUICE_RANDOM", 600), number(t, "SLUICE_SEED", 1)
 	dbs := []*database{copyDatabase(t, true), copyDatabase(t, true), otherDatabase(t)}
 	dbs[2].precise = true

@@ -9,7 +9,10 @@ import (
 
 // TestServerPrecision runs ordinary statements with the server's own analysis:
 // none is refused, and only the columns that the list names are masked.
-func TestServerPrecision(t *testing.T) {
+func TestServerPrecision(t *testing.T) { eachServer(t, serverPrecision) }
+
+func serverPrecision(t *testing.T) {
+	t.Helper()
 	cases, err := evasions.Read(testdata("precision.sql"))
 	if err != nil {
 		t.Fatal(err)

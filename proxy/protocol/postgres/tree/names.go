@@ -1,5 +1,7 @@
 package tree
 
+import "maps"
+
 // Tag is the kind of a node.
 type Tag uint16
 
@@ -338,8 +340,14 @@ var fieldNames = [...]string{
 	Colnames: "colnames", Perminfoindex: "perminfoindex",
 }
 
+// oldTags are names that version 15 made those of the nodes' structures.
+var oldTags = map[string]Tag{
+	"RTE": TagRangeTblEntry, "ARRAY": TagArrayExpr, "CASE": TagCaseExpr, "WHEN": TagCaseWhen, "ROW": TagRowExpr,
+	"ROWCOMPARE": TagRowCompareExpr, "COALESCE": TagCoalesceExpr, "MINMAX": TagMinMaxExpr, "COLLATE": TagCollateExpr,
+}
+
 var (
-	tags   = index[Tag](tagNames[:])
+	tags   = allTags()
 	labels = index[Field](fieldNames[:])
 )
 
@@ -350,5 +358,11 @@ func index[T ~uint16](names []string) map[string]T {
 			m[n] = T(i) //nolint:gosec // a few hundred
 		}
 	}
+	return m
+}
+
+func allTags() map[string]Tag {
+	m := index[Tag](tagNames[:])
+	maps.Copy(m, oldTags)
 	return m
 }
