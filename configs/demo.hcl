@@ -39,7 +39,7 @@ connection "postgres" "orders" {
     mode = "disable"
   }
   postgres {
-    lineage = "strict"
+    lineage = "server" # PostgreSQL itself says what a statement reads; see proxy/protocol/postgres/MASKING.md
   }
 }
 

@@ -28,9 +28,8 @@ connection "postgres" "orders" {
 }
 
 # The boundary is real columns, whatever a statement calls them. All columns
-# that any mask of a connection names are its protected set: in lineage
-# "strict" they may be selected plainly, compared by = with a value, or set to
-# one, and nothing else.
+# that any mask of a connection names are its protected set. What else a client
+# can do with them, and what it can still learn: proxy/protocol/postgres/MASKING.md.
 mask "contact" {
   applies_to = { data = "customer" }
   columns    = ["public.customers.email", "public.customers.phone"]

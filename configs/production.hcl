@@ -44,8 +44,9 @@ connection "postgres" "orders" {
     ca_file = "/etc/sluice/db-ca.pem"
   }
   postgres {
-    databases = ["orders_archive"] # may be asked for as orders/orders_archive
-    lineage   = "strict"
+    databases  = ["orders_archive"] # may be asked for as orders/orders_archive
+    lineage    = "server" # the default: the database's own analyser resolves every name; or "strict"
+    server_log = "silent" # the default: needs ALTER ROLE crew_app SET log_min_messages = fatal; or "accepted"
   }
 }
 

@@ -44,7 +44,7 @@ type Options struct {
 	Plugins map[string]string
 	// Files is for a failing disk under the audit log.
 	Files audit.Files
-	// Lineage is the connection's; strict when empty.
+	// Lineage is the connection's; server when empty.
 	Lineage string
 	// TLS serves PostgreSQL with TLS instead of plain text.
 	TLS bool
@@ -231,7 +231,7 @@ console {
   auditors  = ["audit"]
   operators = ["platform"]
 }
-`, pg, tls, web, g.OIDC.Issuer, g.DB.Address(), cmp.Or(o.Lineage, "strict"), o.Connection)
+`, pg, tls, web, g.OIDC.Issuer, g.DB.Address(), cmp.Or(o.Lineage, "server"), o.Connection)
 	switch o.Masks {
 	case "":
 		b.WriteString("mask \"contact\" {\n  columns = [\"public.customers.email\", \"public.customers.phone\"]\n  action = \"partial\"\n  except = [\"support-leads\"]\n}\n")

@@ -34,7 +34,7 @@ connection "postgres" "plain" {
     mode = "disable"
   }
   postgres {
-    lineage = "strict"
+    lineage = "server"
   }
 }
 
@@ -48,7 +48,7 @@ connection "postgres" "masked" {
     mode = "disable"
   }
   postgres {
-    lineage = "strict"
+    lineage = "server"
   }
 }
 
@@ -62,7 +62,7 @@ connection "postgres" "scanned" {
     mode = "disable"
   }
   postgres {
-    lineage = "strict"
+    lineage = "server"
   }
 }
 
