@@ -140,8 +140,10 @@ type Log struct {
 // After an error nothing was recorded.
 func (l *Log) Append(r *Record) (Seq, error) { return l.append(r, urgent) }
 
-// Grouped takes a record that may ride with the next batch, and begins to be
-// written at most GroupedDelay later: the outcome of a read.
+// Grouped takes a record that may ride with the next batch. Its write begins as
+// soon as somebody waits for it, else at most GroupedDelay later: the outcome of
+// a read, and whatever is waited for at once, where starting the write earlier
+// would only wake another goroutine for it.
 func (l *Log) Grouped(r *Record) (Seq, error) { return l.append(r, grouped) }
 
 // Durable returns the highest Seq that is on disk, with all before it.

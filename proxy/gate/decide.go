@@ -292,7 +292,11 @@ func (s *Session) admit(c *Command, v *Verdict, j *judged) {
 	}
 	r := s.commandRecord("cmd.intent", c, v, j)
 	r.Decision.Verdict = "allow"
-	seq, err := s.records.Append(s.gw.Log, r)
+	add := s.records.Append // the disk works while the resource does
+	if !c.Facts.ReadOnly {
+		add = s.records.Grouped // whoever forwards it waits at once, and writes by itself
+	}
+	seq, err := add(s.gw.Log, r)
 	if err != nil {
 		if v.ticket != nil {
 			s.finishTicket(v.ticket, "unknown")

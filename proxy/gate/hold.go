@@ -215,15 +215,12 @@ func (s *Session) Finish(c *Command, v *Verdict, o Outcome) Seq {
 		}
 		v.ticket = nil
 	}
-	var seq Seq
-	var err error
-	if v.Durable {
-		seq, err = s.records.Append(s.gw.Log, r)
-	} else {
-		_, err = s.records.Grouped(s.gw.Log, r)
-	}
+	seq, err := s.records.Grouped(s.gw.Log, r)
 	if err != nil {
 		s.end(EndStopped, "the audit log has stopped")
+	}
+	if !v.Durable {
+		return 0
 	}
 	return seq
 }
