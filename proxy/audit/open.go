@@ -130,8 +130,8 @@ func (l *Log) head() (checkpoint, error) {
 	best := none
 	for _, name := range names {
 		b, err := readBounded(name, maxCheckpoint)
-		if errors.Is(err, os.ErrNotExist) && len(sizes) == 0 {
-			continue // not one was published yet
+		if errors.Is(err, os.ErrNotExist) && len(sizes) <= 1 {
+			continue // not one was published yet, or the first one got no further than cp
 		}
 		if err != nil {
 			return none, fmt.Errorf("audit: the log's checkpoint: %w", err)
