@@ -12,7 +12,8 @@
 //	objects/sha256/…     configurations, policies, plugins, long texts
 //	ballast              space kept back so that a full disk can still be recorded
 //
-// Records are numbered from 0 (their index in the tree); a Seq is that number
+// FORMAT.md has it to the byte. Records are numbered from 0 (their index in the
+// tree); a Seq is that number
 // plus one, so that 0 can mean none.
 package audit
 

@@ -215,3 +215,30 @@ func FuzzCheckpoint(f *testing.F) {
 		}
 	})
 }
+
+// TestPythonReadsSegments holds FORMAT.md against a log: a reader that was
+// written from it finds the records, and what was changed in them.
+func TestPythonReadsSegments(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not installed: testdata/segments.py was not run")
+	}
+	dir := t.TempDir()
+	sample(t, dir, testOptions())
+	run := func(dir string) (string, error) {
+		out, err := exec.Command(python, "testdata/segments.py", dir).CombinedOutput()
+		return string(out), err
+	}
+	want := fmt.Sprintf("ok: %d records", len(allRecords(t, dir)))
+	if out, err := run(dir); err != nil || !strings.Contains(out, want) {
+		t.Fatalf("%v: %s, want %s", err, out, want)
+	}
+	for _, off := range []int{-40, -36, -20, 1} { // length, checksum, chain, record
+		dir2 := copyOf(t, dir)
+		p := segmentPlace(t, dir2, 333)
+		flip(t, p.file, p.off+off)
+		if out, err := run(dir2); err == nil {
+			t.Errorf("byte %d of a frame changed: %s", off, out)
+		}
+	}
+}
