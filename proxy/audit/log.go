@@ -13,8 +13,7 @@
 //	ballast              space kept back so that a full disk can still be recorded
 //
 // FORMAT.md has it to the byte. Records are numbered from 0 (their index in the
-// tree); a Seq is that number
-// plus one, so that 0 can mean none.
+// tree); a Seq is that number plus one, so that 0 can mean none.
 package audit
 
 import (
