@@ -17,8 +17,12 @@ func (w *walker) aggregate(n *tree.Node, q *scopeOf) value {
 			if v.tainted() && len(n.List(tree.Aggdistinct)) > 0 {
 				w.facts.GroupsByProtected = true
 			}
-			v = value{flags: hasClean | v.flags&(hasEffect|ownEffect)}
+			v = value{flags: v.flags & (hasEffect | ownEffect)}
 		}
+	}
+	if !w.insensitive(n) || !v.tainted() {
+		v.flags |= hasClean // how many rows there are is in it too
+		v = v.settled()
 	}
 	at := q.level(up)
 	if at == nil {
@@ -28,6 +32,20 @@ func (w *walker) aggregate(n *tree.Node, q *scopeOf) value {
 		v = v.tainting(w.rowsFrom(at)) // how many rows it saw is an answer then
 	}
 	return v
+}
+
+// insensitive: the result over a group of rows is the same however often each
+// value is in it.
+func (w *walker) insensitive(n *tree.Node) bool {
+	f, ok := w.s.Function(n.OID(tree.Aggfnoid))
+	if !ok || !f.Builtin() {
+		return false
+	}
+	switch f.Name {
+	case "min", "max", "avg", "bool_and", "bool_or", "every", "bit_and", "bit_or", "any_value":
+		return true
+	}
+	return len(n.List(tree.Aggdistinct)) > 0
 }
 
 func (w *walker) counts(n *tree.Node) bool {
@@ -42,6 +60,8 @@ func (w *walker) windowFunction(n *tree.Node, q *scopeOf) value {
 	if !on(ruleWindow) {
 		return v
 	}
+	v.flags |= hasClean // which row of its window this is
+	v = v.settled()
 	ref, _ := n.Int(tree.Winref)
 	for _, x := range q.n.List(tree.WindowClause) {
 		c := w.t.Node(x)

@@ -59,13 +59,14 @@ func (w *walker) node(n *tree.Node, q *scopeOf) value {
 	switch n.Tag {
 	case tree.TagVar:
 		return w.variable(n, q)
-	case tree.TagConst, tree.TagSQLValueFunction, tree.TagCurrentOfExpr, tree.TagCaseTestExpr, tree.TagSetToDefault,
-		tree.TagMergeSupportFunc:
+	case tree.TagConst, tree.TagSQLValueFunction, tree.TagCurrentOfExpr, tree.TagCaseTestExpr, tree.TagSetToDefault:
 		return w.typed(n, value{})
+	case tree.TagMergeSupportFunc:
+		return value{flags: hasClean}
 	case tree.TagParam:
 		return w.parameter(n, q)
-	case tree.TagGroupingFunc: // which grouping set a row is of
-		return value{}
+	case tree.TagGroupingFunc: // which grouping set a row is of, whatever is in it
+		return value{flags: hasClean}
 	case tree.TagNextValueExpr:
 		return value{flags: hasEffect | ownEffect}
 	case tree.TagSubLink:
@@ -189,9 +190,15 @@ func (w *walker) typed(n *tree.Node, v value) value {
 		name, x := n.At(i)
 		switch name {
 		case tree.Resulttype, tree.Consttype, tree.Paramtype, tree.Funcresulttype, tree.Opresulttype, tree.Aggtype, tree.Wintype,
-			tree.Casetype, tree.Coalescetype, tree.Minmaxtype, tree.ArrayTypeid, tree.RowTypeid, tree.TypeID, tree.Type, tree.Refrestype:
+			tree.Casetype, tree.Coalescetype, tree.Minmaxtype, tree.ArrayTypeid, tree.RowTypeid, tree.TypeID, tree.Type, tree.Typid, tree.Refrestype:
 			if t, ok := w.t.Int(x); ok && t > 0 && t < 1<<32 && w.typeOf(uint32(t)) != typePlain {
 				return w.fromOpaque(v)
+			}
+		case tree.Coltypes:
+			for _, e := range w.t.List(x) {
+				if t, ok := w.t.Int(e); ok && t > 0 && t < 1<<32 && w.typeOf(uint32(t)) != typePlain {
+					return w.fromOpaque(v)
+				}
 			}
 		}
 	}
@@ -271,6 +278,10 @@ func (w *walker) called(n *tree.Node, v value, q *scopeOf) value {
 	if args.tainted() && w.raises(n, q) {
 		v.flags |= hasRaise
 	}
+	if n.True(tree.Funcretset) || n.True(tree.Opretset) {
+		v.flags |= hasClean // which of its rows this is
+		v = v.settled()
+	}
 	if args.tainted() && (n.True(tree.Funcretset) || n.True(tree.Opretset)) && !w.fixedRows(n, args) {
 		v.flags |= hasRows
 	}
@@ -292,6 +303,10 @@ func (w *walker) function(oid uint32, args, v value) value {
 	if !ok {
 		w.lacks("function", oid)
 		return w.fromOpaque(v)
+	}
+	if f.Volatile { // another value each time
+		v.flags |= hasClean
+		v = v.settled()
 	}
 	class := w.p.Class(oid)
 	if class == catalog.Denied {

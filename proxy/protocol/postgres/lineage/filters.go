@@ -69,6 +69,9 @@ func (w *walker) atom(n *tree.Node, q *scopeOf) {
 		return
 	}
 	v := w.expr(n, q)
+	if v.tainted() {
+		w.endless()
+	}
 	switch {
 	case !v.tainted():
 	case n.Tag == tree.TagSubLink:

@@ -41,6 +41,10 @@ func (w *walker) outputs(q *scopeOf) []value {
 		same := true
 		for i := range next {
 			next[i] = grown(cur[i], next[i])
+			if w.hits != own && next[i].level == Derived {
+				next[i].flags |= hasClean // how many rounds it took is in it
+				next[i] = next[i].settled()
+			}
 			same = same && next[i] == cur[i]
 		}
 		cur = next

@@ -27,6 +27,7 @@ const (
 	ruleDenied                     // functions that are refused
 	ruleCursor                     // cursors over what can raise
 	ruleSensitive                  // columns of masking.md 6
+	ruleRecursive                  // protected values do not end recursions
 )
 
 // without are the rules that a test has switched off.

@@ -47,6 +47,10 @@ func (w *walker) sublink(n *tree.Node, q *scopeOf) value {
 		if on(ruleExists) {
 			v = v.tainting(w.rowsDepend(in))
 		}
+		v.flags |= hasClean // which rows there are
+		v = v.settled()
+	case sublinkArray:
+		v.flags |= hasClean
 		v = v.settled()
 	}
 	v.flags &^= hasRaise | hasRows // judged where the query is visited

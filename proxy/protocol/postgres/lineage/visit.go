@@ -58,8 +58,12 @@ func (w *walker) visit(q *scopeOf, fixed bool) {
 		w.entry(q, i+1, fixed)
 	}
 	for _, x := range q.n.List(tree.CteList) {
-		if s := w.t.Node(x).Node(tree.Ctequery); s != nil {
+		c := w.t.Node(x)
+		if s := c.Node(tree.Ctequery); s != nil {
+			before := w.rounds
+			w.rounds = w.rounds || c.True(tree.Cterecursive)
 			w.visit(w.scope(s, q), false)
+			w.rounds = before
 		} else {
 			w.surprise("a query of WITH without a query")
 		}
@@ -103,6 +107,7 @@ func (w *walker) keys(q *scopeOf) {
 			return
 		}
 		*fact = true
+		w.endless()
 		if v.has(hasRaise) {
 			w.hold = true
 		}
@@ -141,6 +146,7 @@ func (w *walker) setOperation(so *tree.Node, cols []value) {
 			continue
 		}
 		w.facts.GroupsByProtected = true
+		w.endless()
 		if c.mixed() && on(ruleSet) {
 			w.refuse(decoderHint, "a set operation compares protected with other data; UNION ALL does not")
 		}
@@ -153,6 +159,15 @@ func (w *walker) compares(so *tree.Node) bool {
 	}
 	op, _ := so.Int(tree.Op)
 	return !so.True(tree.All) || op != 1 || w.compares(so.Node(tree.Larg)) || w.compares(so.Node(tree.Rarg))
+}
+
+// endless refuses what lets a protected value decide how many rounds a
+// recursive query makes: its counter would tell the value, though nothing
+// compares the two.
+func (w *walker) endless() {
+	if w.rounds && on(ruleRecursive) {
+		w.refuse(otherHint, "a recursive query would end by a protected value")
+	}
 }
 
 // entry checks one entry of the range table.

@@ -27,6 +27,7 @@ type walker struct {
 	types  map[uint32]typeClass
 	effect map[int32]flag // see effects
 
+	rounds    bool // within a recursive query
 	withKnown bool
 	withFlags flag
 

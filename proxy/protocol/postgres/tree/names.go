@@ -294,6 +294,7 @@ const (
 	Eref
 	Colnames
 	Perminfoindex
+	Typid
 )
 
 var fieldNames = [...]string{
@@ -337,7 +338,7 @@ var fieldNames = [...]string{
 	Coercion: "coercion", RawExpr: "raw_expr", UseIoCoercion: "use_io_coercion", UseJSONCoercion: "use_json_coercion",
 	OmitQuotes: "omit_quotes", Wrapper: "wrapper", Path: "path", PathSpec: "path_spec", PassingNames: "passing_names",
 	PassingValues: "passing_values", OnEmpty: "on_empty", OnError: "on_error", Behaviour: "behavior", Eref: "eref",
-	Colnames: "colnames", Perminfoindex: "perminfoindex",
+	Colnames: "colnames", Perminfoindex: "perminfoindex", Typid: "typid",
 }
 
 // oldTags are names that version 15 made those of the nodes' structures.

@@ -9,7 +9,7 @@ import (
 // Limits of what Parse reads; beyond them it fails.
 const (
 	// MaxBytes of one notice's DETAIL.
-	MaxBytes = 4 << 20
+	MaxBytes = 16 << 20 // 65,535 parameters, the most there can be, print 8 MB
 	// maxDepth of nesting. PostgreSQL's own limit is max_stack_depth.
 	maxDepth = 5000
 	// lineLength is LINELEN of nodes/print.c.
