@@ -279,7 +279,7 @@ func (s *Session) admit(c *Command, v *Verdict, j *judged) {
 		ok, err := v.ticket.Claim()
 		if err != nil {
 			v.ticket = nil
-			s.refuse(c, v, j, CannotDecide(err))
+			s.refuse(c, v, j, s.ledgerRefusal(err))
 			return
 		}
 		if !ok {

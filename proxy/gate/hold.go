@@ -2,10 +2,12 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"sluice.dev/proxy/approval"
+	"sluice.dev/proxy/state"
 )
 
 // hold puts a command on the ledger. It may come back approved already (a
@@ -35,7 +37,7 @@ func (s *Session) hold(c *Command, v *Verdict, j *judged) {
 	}
 	w, err := s.gw.Ledger.Request(context.Background(), req)
 	if err != nil {
-		s.refuse(c, v, j, CannotDecide(err))
+		s.refuse(c, v, j, s.ledgerRefusal(err))
 		return
 	}
 	h := &Hold{Ticket: w.Ticket(), waiter: w, since: time.Now()}
@@ -66,6 +68,19 @@ func (s *Session) hold(c *Command, v *Verdict, j *judged) {
 	s.recordHold(c, h)
 	v.done() // release decides again, under the generation of then
 	v.Intent, v.Pending = seq, h
+}
+
+// ledgerRefusal is the refusal when the ledger does not take a command. What is
+// wrong with its file is for the operator, not for the client.
+func (s *Session) ledgerRefusal(err error) *Refusal {
+	switch {
+	case errors.Is(err, approval.ErrLimit):
+		return LimitReached(trimPackage(err.Error()))
+	case errors.Is(err, state.ErrUnavailable):
+		s.gw.Logger.Error("gate: the ledger of held commands cannot be used: they are refused", "session", s.ID, "error", err)
+		return CannotDecide(errors.New("the ledger of held commands cannot be written"))
+	}
+	return CannotDecide(err)
 }
 
 func ended(w *approval.Waiter) (approval.Outcome, bool) {
