@@ -77,11 +77,16 @@ const (
 )
 
 // Event is one change of a hold. Vote is set where a person made it.
+//
+// Again says that it is told once more, by Open: the process may have been
+// killed between the change and what Events made of it. Of each live hold it
+// tells that it was requested, and who has approved it so far.
 type Event struct {
-	Kind Kind
-	At   time.Time
-	Hold Hold
-	Vote *Vote
+	Kind  Kind
+	At    time.Time
+	Hold  Hold
+	Vote  *Vote
+	Again bool
 }
 
 // Ledger is the holds of one gateway. Its methods are safe for concurrent use.

@@ -223,8 +223,19 @@ func (l *Ledger) recover() error {
 		if err := l.revive(e, now); err != nil {
 			return err
 		}
+		if e.hold.State == Pending || e.hold.State == Approved {
+			l.retell(e, now)
+		}
 	}
 	return nil
+}
+
+// retell tells again what led to where a live hold stands.
+func (l *Ledger) retell(e *entry, now time.Time) {
+	l.o.Events(Event{Kind: EventRequested, At: now, Hold: e.snapshot(), Again: true})
+	for i := range e.hold.Votes {
+		l.o.Events(Event{Kind: EventVote, At: now, Hold: e.snapshot(), Vote: &e.hold.Votes[i], Again: true})
+	}
 }
 
 // revive brings one live hold to where a restart leaves it. Unlike in operation,

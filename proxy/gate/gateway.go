@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sluice.dev/proxy/approval"
@@ -91,6 +92,8 @@ type Gateway struct {
 	mu       sync.Mutex
 	sessions map[string]*Session
 	past     []SessionInfo // the latest that ended, oldest first
+	// ledgerSeq is the last record of a ticket's change.
+	ledgerSeq atomic.Uint64
 }
 
 // New makes a gateway of its parts.

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"slices"
 	"sort"
 	"time"
@@ -157,11 +158,23 @@ func (g *Gateway) LedgerEvent(e approval.Event) {
 		rules = append(rules, approval.Rule{})
 	}
 	for _, rule := range rules {
-		if _, err := g.Log.Append(ledgerRecord(event, &e, rule)); err != nil {
+		seq, err := g.Log.Append(ledgerRecord(event, &e, rule))
+		if err != nil {
 			g.Logger.Error("gate: a change of a ticket could not be recorded", "ticket", h.Ticket, "error", err)
+			continue
 		}
+		g.ledgerSeq.Store(uint64(seq))
 	}
 	g.OnChange(h.Ticket)
+}
+
+// AwaitLedger returns when every change of a ticket so far is on disk in the
+// log: who decides about one is told so only then.
+func (g *Gateway) AwaitLedger(ctx context.Context) error {
+	if err := g.Log.Err(); err != nil {
+		return err
+	}
+	return g.Log.Wait(ctx, audit.Seq(g.ledgerSeq.Load()))
 }
 
 func voted(h *approval.Hold, rule string) bool {
@@ -183,7 +196,10 @@ func ledgerRecord(event string, e *approval.Event, rule approval.Rule) *audit.Re
 	if e.Kind == approval.EventFinished {
 		r.Result.Effect = h.Outcome
 	}
-	if h.Note != "" {
+	switch {
+	case e.Again:
+		r.Detail = map[string]string{"again": "so it stood when the gateway started"}
+	case h.Note != "":
 		r.Detail = map[string]string{"note": h.Note}
 	}
 	return r

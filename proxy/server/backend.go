@@ -134,11 +134,23 @@ func (b *backend) Approve(ctx context.Context, ticket string, by *identity.Princ
 	if err := b.g.log.Err(); err != nil {
 		return &fault{console.ErrUnavailable, "the audit log has stopped: nothing can be approved"}
 	}
-	return kindOf(b.g.ledger.Approve(ctx, ticket, by, reason))
+	return b.decided(ctx, b.g.ledger.Approve(ctx, ticket, by, reason))
+}
+
+// decided returns how a decision ended, once it is on record.
+func (b *backend) decided(ctx context.Context, err error) error {
+	if err != nil {
+		return kindOf(err)
+	}
+	if err := b.g.gate.AwaitLedger(ctx); err != nil {
+		b.g.o.Logger.Error("server: a decision was taken and could not be recorded", "error", err)
+		return &fault{console.ErrUnavailable, "the decision was taken, and is not on record: the audit log has stopped"}
+	}
+	return nil
 }
 
 func (b *backend) Deny(ctx context.Context, ticket string, by *identity.Principal, reason string) error {
-	return kindOf(b.g.ledger.Deny(ctx, ticket, by, reason))
+	return b.decided(ctx, b.g.ledger.Deny(ctx, ticket, by, reason))
 }
 
 func (b *backend) Sessions(context.Context) ([]console.Session, error) {

@@ -14,6 +14,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(pointConfig) != "" {
+		os.Exit(runPoint())
+	}
 	code := m.Run()
 	os.RemoveAll(buildDir)
 	if code == 0 {

@@ -75,8 +75,9 @@ type world struct {
 	bin   string
 	token string
 
-	proc *exec.Cmd
-	out  *os.File
+	proc  *exec.Cmd
+	ended chan error // has one value once proc is gone
+	out   *os.File
 }
 
 // begin makes a world. The gateway of servertest is run once to lay out
@@ -109,17 +110,24 @@ func begin(t *testing.T) *world {
 // start runs the gateway, and returns when it is ready.
 func (w *world) start() {
 	w.t.Helper()
-	w.proc = exec.Command(w.bin, "serve", "--config", w.Config)
+	w.startAs(w.bin, nil)
+}
+
+// startAs runs a program as the gateway.
+func (w *world) startAs(bin string, env []string) {
+	w.t.Helper()
+	w.proc = exec.Command(bin, "serve", "--config", w.Config)
+	w.proc.Env = env
 	w.proc.Stdout, w.proc.Stderr = w.out, w.out
 	w.proc.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := w.proc.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		if w.isReady() {
-			return
-		}
-		if time.Now().After(deadline) || w.proc.Process.Signal(syscall.Signal(0)) != nil {
+	proc, ended := w.proc, make(chan error, 1)
+	w.ended = ended
+	go func() { ended <- proc.Wait() }() // kill and stop wait for it
+	for deadline := time.Now().Add(2 * time.Minute); !w.isReady(); time.Sleep(10 * time.Millisecond) {
+		if len(ended) > 0 || time.Now().After(deadline) {
 			w.kill()
 			w.t.Fatalf("the gateway is not ready:\n%s", w.tail())
 		}
@@ -149,14 +157,14 @@ func (w *world) tail() string {
 // kill ends the gateway as a power cut would end it, but for the page cache.
 func (w *world) kill() {
 	w.proc.Process.Kill() //nolint:errcheck // it may be gone
-	w.proc.Wait()         //nolint:errcheck // it was killed
+	<-w.ended
 }
 
 // stop ends the gateway as an operator would.
 func (w *world) stop() {
 	w.t.Helper()
 	w.proc.Process.Signal(syscall.SIGTERM) //nolint:errcheck // Wait tells
-	if err := w.proc.Wait(); err != nil {
+	if err := <-w.ended; err != nil {
 		w.t.Errorf("the gateway did not end well: %v\n%s", err, w.tail())
 	}
 }

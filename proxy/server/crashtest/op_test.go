@@ -20,13 +20,16 @@ const (
 	told           step = "told"            // its client has read that it is done
 )
 
-// kinds are the writes and their steps, in order.
-var kinds = []struct {
+// writeKind is a way to write one row.
+type writeKind struct {
 	name    string
 	guarded bool // held for an approval
 	block   bool // in a transaction block
 	steps   []step
-}{
+}
+
+// kinds are the writes and their steps, in order.
+var kinds = []writeKind{
 	{"plain", false, false, []step{leaving, answered, complete, told}},
 	{"prepared", false, false, []step{leaving, answered, complete, told}},
 	{"copy", false, false, []step{copying, leaving, answered, complete, told}},
