@@ -9,7 +9,9 @@ DEPS     := proxy/testenv/deps.sh
 PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin_wasm.go plugins/*/main.go))))
 SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.html' -o -name '*.json' -o -name '*.css' -o -name '*.js' 2>/dev/null | grep -v node_modules) go.mod go.sum
 
-.PHONY: help build plugins assets demo demo-check demo-crewai test test-all check bench bench-audit mask-conformance fuzz fmt lint clean deps
+# What a target needs is installed before it is built; each step uses all processors by itself.
+.NOTPARALLEL:
+.PHONY: help build plugins assets node demo demo-check demo-crewai test test-all check bench bench-audit mask-conformance fuzz fmt lint clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -28,22 +30,25 @@ bin/plugins/%.wasm: $(SOURCES)
 assets: ## front-end libraries of the console, from npm
 	@bash proxy/console/build.sh
 
+node:
+	@bash $(DEPS) node
+
 deps: ## install what tests and the demo need: PostgreSQL 15 and 18, clients, a browser
 	@bash $(DEPS) all $(MAJORS:%=postgres-%)
 
-demo: build ## the tour, narrated; leaves a playground until Ctrl-C
+demo: node build ## the tour, narrated; leaves a playground until Ctrl-C
 	@bash $(DEPS) postgres
 	$(GO) run ./proxy/testenv/demo
 
-demo-check: build ## the tour as a check: fails unless every scene was seen
+demo-check: node build ## the tour as a check: fails unless every scene was seen
 	@bash $(DEPS) postgres browser
 	$(GO) run ./proxy/testenv/demo -check
 
-demo-crewai: build ## a real crew with a real database; CHECK=1: unattended
+demo-crewai: node build ## a real crew with a real database; CHECK=1: unattended
 	@bash $(DEPS) postgres crewai
 	$(GO) run ./proxy/testenv/demo -crewai $(if $(CHECK),-check)
 
-test: build ## all tests, on real servers (PostgreSQL 15 and 18), with what they need installed first
+test: node build ## all tests, on real servers (PostgreSQL 15 and 18), with what they need installed first
 	@bash $(DEPS) postgres $(MAJORS:%=postgres-%) python browser corpus
 	SLUICE_POSTGRES_MAJORS="$(MAJORS)" $(GO) test -timeout $(TIMEOUT) ./...
 	bin/sluice policy test policies

