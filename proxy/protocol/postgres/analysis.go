@@ -41,6 +41,7 @@ type analysis struct {
 	server   bool
 	sum      treeSum
 	resolved []*lineage.Resolved
+	parts    []lineage.Verdict // of each statement, where there are several
 	level    *levelChange // of SET client_min_messages, which the gateway plays
 	// shared says that it depends on nothing but text and key: not on what
 	// this session has prepared or declared.
@@ -95,9 +96,12 @@ func newAnalysis(text string, types []uint32, view *catalog.View, p *catalog.Pro
 	}
 	verdicts := lineage.StrictText(trees, view, p)
 	if server {
-		a.guard(stmt, verdicts)
 		if err := a.serverVerdicts(verdicts, stmt, types, view, p, m); err != nil {
 			return nil, err
+		}
+		a.guard(stmt, verdicts)
+		if len(verdicts) > 1 {
+			a.parts = verdicts
 		}
 	}
 	for i, v := range verdicts {
@@ -114,6 +118,10 @@ func newAnalysis(text string, types []uint32, view *catalog.View, p *catalog.Pro
 	if need := m.lens.needs; need != nil {
 		m.lens.needs = nil
 		return nil, need
+	}
+	if a.resolved != nil {
+		f = resolvedFacts(f, a.resolved)
+		a.own = f
 	}
 	a.changesPath = f.ChangesPath || f.ChangesRole
 	a.changesTemp, a.changesCatalog = f.ChangesTemp, f.ChangesCatalog

@@ -115,7 +115,7 @@ func (m *machine) ask(kind byte, text string, size int64, need *needsServer, h *
 	m.asked++
 	if m.asked > maxAsked {
 		m.asked = 0
-		return gate.CannotDecide(errors.New("the catalog changes faster than the statement can be analysed"))
+		return gate.CannotDecide(errors.New("the server does not show its analysis of the statement, or the catalog keeps changing"))
 	}
 	m.asking = &asking{kind: kind, text: text, size: size, alone: need.alone, held: h}
 	if !m.printing {
@@ -128,10 +128,7 @@ func (m *machine) ask(kind byte, text string, size int64, need *needsServer, h *
 			return &gate.Refusal{Kind: gate.Denied, Text: "the server's analysis is switched off in this session",
 				Hint: "Send Sync, or DISCARD ALL, then the statement again."}
 		}
-		m.asking.settings = true
-		m.asking.left = 1
-		m.push(&entry{kind: 'Q', quiet: true, ask: &question{of: m.asking}})
-		m.toServer = wire.Query(m.toServer, guardSettings)
+		m.askSettings(m.asking)
 		return nil
 	}
 	for i := range need.asks {
@@ -146,6 +143,29 @@ func (m *machine) ask(kind byte, text string, size int64, need *needsServer, h *
 	m.toServer = wire.Empty(m.toServer, 'H')
 	m.open = m.open || !m.unsynced
 	return nil
+}
+
+// switchOn has the server print its analysis from here on, in a session that
+// was open before any mask applied to it. It reports whether the client's
+// message has to wait for that.
+func (m *machine) switchOn() bool {
+	if m.printing || m.absorb || m.tx != 'I' || m.unsynced || len(m.queue) > 0 || m.asked > 0 || m.lens.take() != nil {
+		return false
+	}
+	defer m.lens.drop()
+	if !m.lens.opts.byServer() {
+		return false
+	}
+	m.asked++
+	m.askSettings(&asking{})
+	return true
+}
+
+func (m *machine) askSettings(a *asking) {
+	m.asking = a
+	a.settings, a.left = true, 1
+	m.push(&entry{kind: 'Q', quiet: true, ask: &question{of: a}})
+	m.toServer = wire.Query(m.toServer, guardSettings)
 }
 
 func (m *machine) sendAsk(q *question) {
@@ -205,7 +225,7 @@ func (m *machine) analysed(q *question) {
 	}
 	s := &seen{key: q.key}
 	switch {
-	case len(q.trees) == 0:
+	case q.size == 0:
 		m.printing = false // and switched on again before the next question
 		return
 	case q.size > tree.MaxBytes || len(q.trees) >= maxTrees:

@@ -209,7 +209,7 @@ func (m *machine) answer(typ byte, msg []byte) error {
 		switch {
 		case e.kind == 'D' && e.target == 'S':
 			if e.st != nil {
-				e.st.columns = cols
+				e.st.columns, e.st.describedBy = cols, e.st.a.sum
 			}
 		case e.kind == 'D':
 			if e.po != nil {
@@ -333,6 +333,7 @@ func (m *machine) completed(e *entry, typ byte, msg, body []byte) error {
 		return nil
 	}
 	m.letGo(run)
+	run.part++
 	if typ == 'C' {
 		run.tag = string(trimNul(body))
 		m.lens.completed(run)

@@ -101,6 +101,9 @@ func (m *machine) advance() {
 			used += wire.HeaderSize + size
 			continue
 		}
+		if m.switchOn() {
+			return
+		}
 		if m.answersFirst(typ, b[wire.HeaderSize:wire.HeaderSize+size]) {
 			return
 		}

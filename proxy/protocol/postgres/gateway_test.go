@@ -47,10 +47,10 @@ func TestReadsAreMaskedInEveryMode(t *testing.T) {
 					t.Fatalf("got %d, %q, %q", id, email, city)
 				}
 			}
-			_, err := conn.Exec(ctx, "SELECT * FROM customers ORDER BY email")
+			_, err := conn.Exec(ctx, "SELECT g FROM customers, generate_series(32, 126) g WHERE ascii(email) = g")
 			var pe *pgconn.PgError
 			if !errors.As(err, &pe) || pe.Code != "42501" {
-				t.Fatalf("sorting by a masked column: %v", err)
+				t.Fatalf("comparing a masked column with other data: %v", err)
 			}
 			var n int
 			if err := conn.QueryRow(ctx, "SELECT count(*) FROM orders WHERE id < $1", 11).Scan(&n); err != nil || n != 10 {

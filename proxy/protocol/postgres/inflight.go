@@ -23,6 +23,7 @@ const maxAnew = 8
 // was judged by.
 type anew struct {
 	trees []string
+	sums  []treeSum
 	last  treeSum
 	same  bool // the one that it was judged by has come
 	many  bool
@@ -38,7 +39,7 @@ func (n *anew) add(detail string, judged treeSum) {
 		n.many = true
 		return
 	}
-	n.trees = append(n.trees, detail)
+	n.trees, n.sums = append(n.trees, detail), append(n.sums, n.last)
 }
 
 // printed takes a tree that the server printed: the answer to a question, or a
@@ -86,6 +87,9 @@ func (m *machine) judgeAnew(e *entry, run *running) (ok bool) {
 	if e.kind == 'Q' && !e.reuses && n.same {
 		return true // code that it runs was analysed besides
 	}
+	if !n.many && !slices.ContainsFunc(n.sums, func(s treeSum) bool { return s != run.a.sum }) {
+		return true // analysed since by a question
+	}
 	verdict, fine := m.anewVerdict(run.a, n)
 	m.lens.forget(string(run.a.text), nil)
 	if !fine {
@@ -126,7 +130,10 @@ func (m *machine) anewVerdict(a *analysis, n *anew) (v lineage.Verdict, ok bool)
 	v.Outputs = append([]lineage.Output(nil), v.Outputs...)
 	s := m.lens.snapshot()
 	p, _ := m.lens.set(s) // what does not resolve is told elsewhere
-	for _, detail := range n.trees {
+	for i, detail := range n.trees {
+		if n.sums[i] == a.sum {
+			continue // analysed since
+		}
 		t, err := tree.Parse(detail, s.ServerVersion/10000)
 		if err != nil {
 			return v, false

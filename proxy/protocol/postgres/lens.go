@@ -278,8 +278,9 @@ func (l *lens) typeInfo(oid uint32) (typeInfo, bool) {
 }
 
 // column says what happens to the cells of a result column.
-func (l *lens) column(a *analysis, plan *mask.Plan, position int, c wire.Column) (t mask.Treatment, derived bool, table string) {
-	origins, pass := a.verdict.Mask(a.protected, position, c.Table, c.Attribute, true)
+func (l *lens) column(run *running, plan *mask.Plan, position int, c wire.Column) (t mask.Treatment, derived bool, table string) {
+	a, v := run.a, run.judged()
+	origins, pass := v.Mask(a.protected, position, c.Table, c.Attribute, true)
 	if pass && c.Table != 0 {
 		// A cheap second look: whatever the text was taken for, a column that
 		// the server names as protected is one.
@@ -293,7 +294,7 @@ func (l *lens) column(a *analysis, plan *mask.Plan, position int, c wire.Column)
 	if pass {
 		return mask.Treatment{}, false, table
 	}
-	if out := a.verdict.Outputs; position < len(out) && out[position].Level >= lineage.Derived {
+	if out := v.Outputs; position < len(out) && out[position].Level >= lineage.Derived {
 		t, derived = l.derived(plan, out[position].Origins)
 		return t, derived, table
 	}

@@ -125,14 +125,15 @@ type entry struct {
 
 // statement is a prepared statement of the protocol.
 type statement struct {
-	name      string
-	text      string
-	types     []uint32
-	a         *analysis
-	columns   []wire.Column // what Describe said; nil before
-	described []uint32      // the types of its parameters, likewise
-	known     bool          // the server has answered ParseComplete
-	moved     bool          // the server has analysed it as another
+	name        string
+	text        string
+	types       []uint32
+	a           *analysis
+	columns     []wire.Column // what Describe said; nil before
+	describedBy treeSum       // the analysis of then
+	described   []uint32      // the types of its parameters, likewise
+	known       bool          // the server has answered ParseComplete
+	moved       bool          // the server has analysed it as another
 	// pipeline is the one that Parse belongs to.
 	pipeline int
 }
@@ -172,6 +173,7 @@ type running struct {
 	tag        string
 	sample     int    // rows recorded
 	back       []byte // rows that are kept back
+	part       int    // of a Query with several statements: which one answers
 	done       bool
 	renames    bool // it changes names and has not ended
 	// Of COPY FROM STDIN: how often the server has asked for data, and the

@@ -3,6 +3,7 @@ package postgres
 import (
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/mask"
+	"sluice.dev/proxy/protocol/postgres/lineage"
 	"sluice.dev/proxy/protocol/postgres/wire"
 )
 
@@ -59,7 +60,7 @@ func (m *machine) prepareMasker(run *running) {
 		p := &masker.plan[i]
 		p.name, p.format = c.Name, c.Format
 		p.ty = typeOf(c.Type, m.lens.typeInfo)
-		p.treatment, p.derived, p.table = m.lens.column(run.a, plan, i, c)
+		p.treatment, p.derived, p.table = m.lens.column(run, plan, i, c)
 		if p.treatment.Action == mask.None && len(plan.Detectors) > 0 {
 			switch p.ty.family {
 			case familyText, familyJSON, familyJSONB:
@@ -88,13 +89,16 @@ func (m *machine) columnsOf(run *running) []wire.Column {
 	if run.po.columns != nil {
 		return run.po.columns
 	}
-	if run.a.touches() || run.po.st.columns == nil {
+	if run.originsMatter() || run.po.st.columns == nil {
 		return nil
 	}
 	cols := make([]wire.Column, len(run.po.st.columns))
 	copy(cols, run.po.st.columns)
 	for i := range cols {
 		cols[i].Format = wire.Format(run.formats, i)
+		if run.a.server && run.po.st.describedBy != run.a.sum {
+			cols[i].Table, cols[i].Attribute = 0, 0 // what it was before its names moved
+		}
 	}
 	run.columns = cols
 	return cols
@@ -106,7 +110,23 @@ func (m *machine) needsColumns(run *running) bool {
 	if run.verdict.Masks.Empty() || run.po.columns != nil {
 		return false
 	}
-	return run.a.touches() || run.po.st.columns == nil
+	return run.originsMatter() || run.po.st.columns == nil
+}
+
+// originsMatter says whether the origins that a description gives have to be
+// those of this very execution: where the server's analysis has told what each
+// column is, they only confirm it.
+func (run *running) originsMatter() bool {
+	return run.a.touches() && (run.a.verdict.Outputs == nil || run.a.sum == (treeSum{}))
+}
+
+// judged is the verdict on the statement whose result is coming: of several in
+// one Query, each has its own.
+func (run *running) judged() *lineage.Verdict {
+	if run.part < len(run.a.parts) {
+		return &run.a.parts[run.part]
+	}
+	return &run.a.verdict
 }
 
 // row handles one DataRow that has to be looked at.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -123,6 +124,31 @@ func (a *analysis) serverVerdicts(verdicts []lineage.Verdict, stmt *facts.Statem
 		return need
 	}
 	return nil
+}
+
+// resolvedFacts adds what the server resolved to the facts of the text: a view
+// reads the tables beneath it, a name means what it means in the session.
+func resolvedFacts(f *facts.Facts, resolved []*lineage.Resolved) *facts.Facts {
+	out := *f
+	out.Resolved = "server"
+	for _, r := range resolved {
+		if r == nil { // the gateway's own analysis had to do
+			out.Resolved = f.Resolved
+			continue
+		}
+		out.Reads, out.Writes = union(out.Reads, r.Reads), union(out.Writes, r.Writes)
+		out.Columns, out.Filters = union(out.Columns, r.Columns), union(out.Filters, r.Filters)
+		for _, name := range r.Functions {
+			if !strings.HasPrefix(name, "pg_catalog.") { // of those the text has what somebody wrote
+				out.Functions = union(out.Functions, []string{name})
+			}
+		}
+	}
+	return &out
+}
+
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(a), b...))))
 }
 
 // declaredTypes are the types that a PREPARE declares for its parameters, as
