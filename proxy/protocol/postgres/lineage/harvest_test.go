@@ -28,37 +28,7 @@ var backslash = []string{
 // be refused, and none but pg_dump's may have a masked column.
 func TestClients(t *testing.T) {
 	d := newDatabase(t)
-	if err := super(t.Context(), "postgres", "alter role app set log_statement = 'all'"); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := super(t.Context(), "postgres", "alter role app reset log_statement"); err != nil {
-			t.Error(err)
-		}
-	}()
-	dsn := server.DSN(d.name, "app", "app")
-	harvest := func(args ...string) []string {
-		from := len(server.Log())
-		cmd := exec.CommandContext(t.Context(), filepath.Join(server.BinDir, args[0]), args[1:]...)
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		if err := cmd.Run(); err != nil {
-			t.Logf("%v: %v\n%s", args, err, out.String()[max(0, out.Len()-1000):])
-		}
-		return logged(server.Log()[from:])
-	}
-	script := []string{"psql", "-X", "-q", dsn}
-	for _, b := range backslash {
-		script = append(script, "-c", b)
-	}
-	psql := harvest(script...)
-	dump := harvest("pg_dump", "--exclude-table=far", "--exclude-table=noted", dsn)
-	bench := append(harvest("pgbench", "-i", "-I", "dtgvpf", "-q", dsn), harvest("pgbench", "-t", "2", dsn)...)
-	d.reload() // its tables are there now
-	if len(psql) < len(backslash) || len(dump) < 50 || len(bench) < 15 {
-		t.Fatalf("only %d statements of psql, %d of pg_dump and %d of pgbench were logged", len(psql), len(dump), len(bench))
-	}
-	t.Logf("%d statements of psql, %d of pg_dump, %d of pgbench", len(psql), len(dump), len(bench))
+	psql, dump, bench := harvested(t, d)
 	judge := func(sql string) lineage.Verdict {
 		tree, err := pgquery.Parse(sql)
 		if err != nil {
@@ -89,6 +59,43 @@ func TestClients(t *testing.T) {
 			t.Logf("masked by position: %s", sql)
 		}
 	}
+}
+
+// harvested are the statements that psql, pg_dump and pgbench send.
+func harvested(t *testing.T, d *database) (psql, dump, bench []string) {
+	t.Helper()
+	if err := super(t.Context(), "postgres", "alter role app set log_statement = 'all'"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := super(t.Context(), "postgres", "alter role app reset log_statement"); err != nil {
+			t.Error(err)
+		}
+	}()
+	dsn := server.DSN(d.name, "app", "app")
+	harvest := func(args ...string) []string {
+		from := len(server.Log())
+		cmd := exec.CommandContext(t.Context(), filepath.Join(server.BinDir, args[0]), args[1:]...)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Run(); err != nil {
+			t.Logf("%v: %v\n%s", args, err, out.String()[max(0, out.Len()-1000):])
+		}
+		return logged(server.Log()[from:])
+	}
+	script := []string{"psql", "-X", "-q", dsn}
+	for _, b := range backslash {
+		script = append(script, "-c", b)
+	}
+	psql = harvest(script...)
+	dump = harvest("pg_dump", "--exclude-table=far", "--exclude-table=noted", dsn)
+	bench = append(harvest("pgbench", "-i", "-I", "dtgvpf", "-q", dsn), harvest("pgbench", "-t", "2", dsn)...)
+	d.reload() // its tables are there now
+	if len(psql) < len(backslash) || len(dump) < 50 || len(bench) < 15 {
+		t.Fatalf("only %d statements of psql, %d of pg_dump and %d of pgbench were logged", len(psql), len(dump), len(bench))
+	}
+	t.Logf("%d statements of psql, %d of pg_dump, %d of pgbench", len(psql), len(dump), len(bench))
+	return psql, dump, bench
 }
 
 // logged finds the statements in a piece of the server's log.

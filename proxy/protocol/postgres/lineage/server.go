@@ -39,6 +39,9 @@ func Server(stmt *pg.Node, t *tree.Tree, view *catalog.View, p *catalog.Protecte
 	w := newWalker(t, p)
 	outs := w.statement()
 	v := w.verdict(outs)
+	if !w.unresolved && !w.lost {
+		v.Resolved = w.resolved()
+	}
 	w.dress(&v, m, outs)
 	return v
 }

@@ -295,6 +295,7 @@ const (
 	Colnames
 	Perminfoindex
 	Typid
+	Funcformat
 )
 
 var fieldNames = [...]string{
@@ -338,7 +339,7 @@ var fieldNames = [...]string{
 	Coercion: "coercion", RawExpr: "raw_expr", UseIoCoercion: "use_io_coercion", UseJSONCoercion: "use_json_coercion",
 	OmitQuotes: "omit_quotes", Wrapper: "wrapper", Path: "path", PathSpec: "path_spec", PassingNames: "passing_names",
 	PassingValues: "passing_values", OnEmpty: "on_empty", OnError: "on_error", Behaviour: "behavior", Eref: "eref",
-	Colnames: "colnames", Perminfoindex: "perminfoindex", Typid: "typid",
+	Colnames: "colnames", Perminfoindex: "perminfoindex", Typid: "typid", Funcformat: "funcformat",
 }
 
 // oldTags are names that version 15 made those of the nodes' structures.
