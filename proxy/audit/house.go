@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 const (
@@ -36,7 +38,8 @@ type housekeeper struct {
 	ballast atomic.Bool // the file is there
 
 	mu       sync.Mutex
-	pending  []*entry
+	pending  []*stretch
+	count    int // records in them
 	bytes    int
 	requests []request
 
@@ -63,16 +66,38 @@ func (h *housekeeper) poke() {
 
 func (h *housekeeper) stop() { close(h.quit) }
 
-// hand gives durable records to the tree. It blocks when the tree is far
-// behind, which holds up the log and in the end those who append.
-func (l *Log) hand(batch []*entry) {
+// stretch is what the tree gets: records of one tile that follow on each other, as
+// its bundle has them, and their leaf hashes. Copying them here, while they are
+// in the processor's cache, lets their entries be used again at once.
+type stretch struct {
+	bundle []byte
+	leaves []tlog.Hash
+}
+
+var stretches = sync.Pool{New: func() any { return &stretch{leaves: make([]tlog.Hash, 0, tileWidth)} }}
+
+func (p *stretch) release() {
+	p.bundle, p.leaves = p.bundle[:0], p.leaves[:0]
+	stretches.Put(p)
+}
+
+// hand gives durable records to the tree, the first of that index. It blocks
+// when the tree is far behind, which holds up the log and in the end those who
+// append.
+func (l *Log) hand(batch []*entry, index uint64) {
 	h := &l.house
 	h.mu.Lock()
-	for _, e := range batch {
-		h.pending = append(h.pending, e)
+	for i, e := range batch {
+		if (index+uint64(i))%tileWidth == 0 || len(h.pending) == 0 {
+			h.pending = append(h.pending, stretches.Get().(*stretch))
+		}
+		p := h.pending[len(h.pending)-1]
+		p.bundle = appendEntry(p.bundle, e.record())
+		p.leaves = append(p.leaves, e.leaf)
 		h.bytes += len(e.buf)
 	}
-	busy := len(h.pending) >= absorbEvery || len(h.requests) > 0
+	h.count += len(batch)
+	busy := h.count >= absorbEvery || len(h.requests) > 0
 	for h.bytes > maxPending {
 		h.mu.Unlock()
 		h.poke()
@@ -153,18 +178,18 @@ func (l *Log) advance(due bool) error {
 	h := &l.house
 	h.mu.Lock()
 	batch := h.pending
-	h.pending, h.bytes = nil, 0
+	h.pending, h.count, h.bytes = nil, 0, 0
 	asked := len(h.requests) > 0
 	h.mu.Unlock()
 	select {
 	case h.drained <- struct{}{}:
 	default:
 	}
-	for _, e := range batch {
-		if err := h.tree.add(e.record(), e.leaf, l.placeTile); err != nil {
+	for _, p := range batch {
+		if err := h.tree.addStretch(p, l.placeTile); err != nil {
 			return fmt.Errorf("writing a tile: %w", err)
 		}
-		e.release()
+		p.release()
 	}
 	if h.tree.size > h.signed.Load() && (due || asked || h.tree.size-h.signed.Load() >= signEvery) {
 		if err := l.publish(); err != nil {

@@ -59,8 +59,7 @@ func (t *tile) path() string {
 
 // add takes one more record and calls full for each tile that it fills.
 func (t *tree) add(record []byte, leaf tlog.Hash, full func(tile) error) error {
-	t.bundle = binary.BigEndian.AppendUint16(t.bundle, uint16(len(record)))
-	t.bundle = append(t.bundle, record...)
+	t.bundle = appendEntry(t.bundle, record)
 	n := t.size / tileWidth
 	t.size++
 	if t.size%tileWidth == 0 {
@@ -70,6 +69,34 @@ func (t *tree) add(record []byte, leaf tlog.Hash, full func(tile) error) error {
 		t.bundle = t.bundle[:0]
 	}
 	return t.addHash(leaf, full)
+}
+
+// appendEntry appends a record as an entry bundle has it.
+func appendEntry(b, record []byte) []byte {
+	b = binary.BigEndian.AppendUint16(b, uint16(len(record)))
+	return append(b, record...)
+}
+
+// addStretch takes the records of a stretch.
+func (t *tree) addStretch(p *stretch, full func(tile) error) error {
+	n, bundle := t.size/tileWidth, p.bundle
+	if len(t.bundle) > 0 || len(p.leaves) < tileWidth {
+		t.bundle = append(t.bundle, bundle...)
+		bundle = t.bundle
+	}
+	t.size += uint64(len(p.leaves))
+	if t.size%tileWidth == 0 {
+		if err := full(tile{level: -1, n: n, width: tileWidth, data: bundle}); err != nil {
+			return err
+		}
+		t.bundle = t.bundle[:0]
+	}
+	for _, leaf := range p.leaves { // all of one tile, whose number addHash takes from the size
+		if err := t.addHash(leaf, full); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addHash carries a hash up as far as it fills tiles.

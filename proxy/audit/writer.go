@@ -175,7 +175,10 @@ func (l *Log) writeBatch(batch []*entry) error {
 	}
 	l.flyingTo = 0
 	l.mu.Unlock()
-	l.hand(batch)
+	l.hand(batch, w.index-uint64(len(batch)))
+	for _, e := range batch {
+		e.release()
+	}
 	return nil
 }
 

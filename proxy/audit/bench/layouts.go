@@ -69,24 +69,24 @@ func drive(writers int, span time.Duration, step func() error) ([]time.Duration,
 	return out, nil
 }
 
-func growing(dir string) (step, done func() error, err error) {
+func growing(dir string) (bench, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "file"), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
-	return writeAndSync(f, 1<<62), f.Close, nil
+	return bench{step: writeAndSync(f, 1<<62), close: f.Close}, nil
 }
 
-func prewritten(dir string) (step, done func() error, err error) {
+func prewritten(dir string) (bench, error) {
 	path := filepath.Join(dir, "file")
 	if err := audit.OS().Prewrite(path, room, nil); err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
-	return writeAndSync(f, room), f.Close, nil
+	return bench{step: writeAndSync(f, room), close: f.Close}, nil
 }
 
 func writeAndSync(f *os.File, size int64) func() error {
@@ -139,12 +139,12 @@ func (d *disk) write(n int) error {
 	return d.f.Sync()
 }
 
-func directly(dir string) (step, done func() error, err error) {
+func directly(dir string) (bench, error) {
 	d, err := openDisk(dir)
 	if err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
-	return func() error { return d.write(frame) }, d.f.Close, nil
+	return bench{step: func() error { return d.write(frame) }, close: d.f.Close}, nil
 }
 
 // group is the least that a group commit can be: a buffer that writers copy
@@ -158,15 +158,15 @@ type group struct {
 	done   chan struct{}
 }
 
-func grouped(dir string) (step, done func() error, err error) {
+func grouped(dir string) (bench, error) {
 	d, err := openDisk(dir)
 	if err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
 	g := &group{wake: make(chan struct{}), kick: make(chan struct{}, 1), done: make(chan struct{})}
 	go g.run(d) // ended and waited for by done
 	record := make([]byte, frame)
-	step = func() error {
+	step := func() error {
 		g.mu.Lock()
 		g.buf = append(g.buf, record...)
 		wake := g.wake
@@ -178,7 +178,7 @@ func grouped(dir string) (step, done func() error, err error) {
 		<-wake
 		return g.failed
 	}
-	return step, func() error { close(g.kick); <-g.done; return d.f.Close() }, nil
+	return bench{step: step, close: func() error { close(g.kick); <-g.done; return d.f.Close() }}, nil
 }
 
 func (g *group) run(d *disk) {
@@ -223,47 +223,51 @@ func openLog(dir string) (*audit.Log, error) {
 	return l, nil
 }
 
+func logBench(l *audit.Log, step func() error) bench {
+	return bench{step: step, settle: func() error { return l.Checkpoint(context.Background()) }, close: l.Close}
+}
+
 // intents appends an intent and waits for it, as a session does.
-func intents(dir string) (step, done func() error, err error) {
+func intents(dir string) (bench, error) {
 	l, err := openLog(dir)
 	if err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
 	ctx := context.Background()
-	return func() error {
+	return logBench(l, func() error {
 		s, err := l.Append(intent(""))
 		if err != nil {
 			return err
 		}
 		return l.Wait(ctx, s)
-	}, l.Close, nil
+	}), nil
 }
 
 // rides appends a record that may ride, and waits for it: nobody else is woken.
-func rides(dir string) (step, done func() error, err error) {
+func rides(dir string) (bench, error) {
 	l, err := openLog(dir)
 	if err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
 	ctx := context.Background()
-	return func() error {
+	return logBench(l, func() error {
 		s, err := l.Grouped(intent(""))
 		if err != nil {
 			return err
 		}
 		return l.Wait(ctx, s)
-	}, l.Close, nil
+	}), nil
 }
 
 // commands does the same and lets an outcome ride with the next batch.
-func commands(dir string) (step, done func() error, err error) {
+func commands(dir string) (bench, error) {
 	l, err := openLog(dir)
 	if err != nil {
-		return nil, nil, err
+		return bench{}, err
 	}
 	ctx := context.Background()
 	var n counter
-	return func() error {
+	return logBench(l, func() error {
 		id := n.next()
 		s, err := l.Append(intent(id))
 		if err == nil {
@@ -276,7 +280,7 @@ func commands(dir string) (step, done func() error, err error) {
 			})
 		}
 		return err
-	}, l.Close, nil
+	}), nil
 }
 
 // counter gives commands their ids.

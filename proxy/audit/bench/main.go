@@ -3,11 +3,12 @@
 // that take turns, so that a noisy neighbour hits all of them. The machine's
 // figures mean little; the ratios are what to read.
 //
-//	go run ./proxy/audit/bench [-dir DIR] [-rounds 5] [-time 500ms] [-o json]
+//	go run ./proxy/audit/bench [-dir DIR] [-rounds 20] [-time 100ms] [-o json]
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -22,8 +23,8 @@ import (
 
 func main() {
 	dir := flag.String("dir", os.TempDir(), "folder on the file system to measure; a scratch folder is made in it")
-	rounds := flag.Int("rounds", 5, "turns of each layout")
-	span := flag.Duration("time", 500*time.Millisecond, "length of a turn")
+	rounds := flag.Int("rounds", 20, "turns of each layout")
+	span := flag.Duration("time", 100*time.Millisecond, "length of a turn")
 	format := flag.String("o", "table", "table or json")
 	only := flag.String("only", "", "layouts whose name has this in it")
 	flag.Parse()
@@ -45,19 +46,29 @@ func main() {
 }
 
 // run measures every layout in turns.
-func run(dir string, rounds int, span time.Duration, only string) ([]*row, error) {
+func run(dir string, rounds int, span time.Duration, only string) (rows []*row, err error) {
 	scratch, err := os.MkdirTemp(dir, "sluice-bench-audit-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(scratch) // nothing in it is of use afterwards
-	rows := layouts()
-	if only != "" {
-		rows = slices.DeleteFunc(rows, func(r *row) bool { return !strings.Contains(r.Name, only) })
+	for i, r := range layouts() {
+		if !strings.Contains(r.Name, only) {
+			continue
+		}
+		own := fmt.Sprintf("%s/%d", scratch, i)
+		if err := os.Mkdir(own, 0o700); err != nil {
+			return nil, err
+		}
+		if r.bench, err = r.begin(own); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Name, err)
+		}
+		defer func() { err = errors.Join(err, r.bench.close()) }()
+		rows = append(rows, r)
 	}
-	for round := range rounds {
-		for i, r := range rows {
-			s, err := r.turn(fmt.Sprintf("%s/%d-%d", scratch, round, i), span)
+	for range rounds {
+		for _, r := range rows {
+			s, err := r.turn(span)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", r.Name, err)
 			}
@@ -67,23 +78,17 @@ func run(dir string, rounds int, span time.Duration, only string) ([]*row, error
 	return rows, nil
 }
 
-// turn measures one layout once, in a folder of its own.
-func (r *row) turn(dir string, span time.Duration) (sample, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return sample{}, err
-	}
-	defer os.RemoveAll(dir) // it is scratch
-	step, done, err := r.begin(dir)
-	if err != nil {
-		return sample{}, err
-	}
+// turn measures one layout once. What is left to be done in the background, a
+// checkpoint and the last tiles, is done before the next one's turn; a log at
+// work does that once a second.
+func (r *row) turn(span time.Duration) (sample, error) {
 	before := cpu()
 	began := time.Now()
-	took, err := drive(r.Writers, span, step)
+	took, err := drive(r.Writers, span, r.bench.step)
 	elapsed := time.Since(began)
 	used := cpu() - before
-	if closeErr := done(); err == nil {
-		err = closeErr
+	if err == nil && r.bench.settle != nil {
+		err = r.bench.settle()
 	}
 	if err != nil {
 		return sample{}, err
@@ -116,8 +121,13 @@ type row struct {
 	Writers int
 	Base    string // the row that the ratios are against; "" is none
 	Samples []sample
-	begin   func(dir string) (step func() error, done func() error, err error)
+	begin   func(dir string) (bench, error)
+	bench   bench
 }
+
+// bench is a layout that is ready: what one writer does once, what brings the
+// background work to an end, if there is any, and what ends it all.
+type bench struct{ step, settle, close func() error }
 
 func table(w io.Writer, rows []*row) error {
 	byName := make(map[string]*row)
