@@ -24,17 +24,31 @@ type sweep struct {
 	seen     map[string]int
 }
 
-var errShort = errors.New("short write")
+var (
+	errShort  = errors.New("short write")
+	errKilled = errors.New("killed") // here, and nothing more reaches the disk
+)
 
 func (s *sweep) call(what string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen[what]++
-	if s.n++; s.n == s.at {
+	s.n++
+	switch {
+	case s.n == s.at:
 		s.what = what
+		return s.fault
+	case s.n > s.at && errors.Is(s.fault, errKilled):
 		return s.fault
 	}
 	return nil
+}
+
+// last reports that this was the call in which the process was killed.
+func (s *sweep) last(what string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.what == what && s.n == s.at
 }
 
 func (s *sweep) Prewrite(path string, size int64, pause func(time.Duration)) error {
@@ -54,6 +68,9 @@ func (s *sweep) OpenSegment(path string) (File, bool, error) {
 
 func (s *sweep) Write(path string, b []byte) error {
 	if err := s.call("write file"); err != nil {
+		if errors.Is(err, errKilled) && s.last("write file") {
+			_ = os.WriteFile(path+".tmp", b[:len(b)/2], 0o600)
+		}
 		return err
 	}
 	return s.Files.Write(path, b)
@@ -104,6 +121,9 @@ func (f *sweepFile) WriteAt(b []byte, off int64) (int, error) {
 	if errors.Is(err, errShort) {
 		n, _ := f.File.WriteAt(b[:len(b)/2&^(block-1)], off)
 		return n, nil // no error of its own, as write(2) may
+	}
+	if errors.Is(err, errKilled) && f.s.last("write") {
+		_, _ = f.File.WriteAt(b[:len(b)/2&^(block-1)], off)
 	}
 	if err != nil {
 		return 0, err
@@ -200,7 +220,7 @@ func TestFaultAtEveryCall(t *testing.T) {
 	if testing.Short() {
 		stride = 7
 	}
-	for _, fault := range []error{syscall.EIO, syscall.ENOSPC, errShort} {
+	for _, fault := range []error{syscall.EIO, syscall.ENOSPC, errShort, errKilled} {
 		for _, unsynced := range []bool{false, true} {
 			name := fmt.Sprintf("%v, synced by the write: %t", fault, !unsynced)
 			t.Run(name, func(t *testing.T) {
