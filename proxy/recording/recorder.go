@@ -113,7 +113,7 @@ func (r *Recorder) add(e *Event) {
 	}
 	r.buf, r.last = b, e.At
 	if len(b) >= r.s.o.ChunkSize {
-		r.s.poke()
+		poke(r.s.kick)
 	}
 }
 
@@ -147,7 +147,7 @@ func (r *Recorder) Close(ctx context.Context) error {
 		r.s.dirty(r)
 	}
 	r.mu.Unlock()
-	r.s.poke()
+	poke(r.s.seal)
 	select {
 	case <-r.done:
 	case <-ctx.Done():

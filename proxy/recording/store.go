@@ -22,7 +22,8 @@ type Store struct {
 	log *audit.Log
 	o   Options
 
-	kick chan struct{} // holds one
+	kick chan struct{} // a chunk is full; holds one
+	seal chan struct{} // a recording ends; holds one
 	quit chan struct{}
 	done chan struct{}
 
@@ -53,7 +54,7 @@ func Open(dir string, log *audit.Log, o Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: filepath.Join(dir, "rec"), log: log, o: o,
-		kick: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		kick: make(chan struct{}, 1), seal: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 		waiting: make(map[*Recorder]struct{}), all: make(map[string]*Recorder),
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
@@ -130,26 +131,44 @@ func (s *Store) forget(r *Recorder) {
 	delete(s.all, r.id)
 }
 
-func (s *Store) poke() {
+// poke fills a channel that holds one.
+func poke(c chan struct{}) {
 	select {
-	case s.kick <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
+
+// sealEvery is the least time between the ends of recordings: where sessions
+// come and go fast, their ends share the syncs. Nobody but the session's own
+// end waits for it.
+const sealEvery = 10 * time.Millisecond
 
 // run writes the chunks of all sessions.
 func (s *Store) run() {
 	defer close(s.done)
 	tick := time.NewTicker(max(s.o.ChunkEvery/4, time.Millisecond))
 	defer tick.Stop()
+	var last time.Time
+	var due <-chan time.Time
 	for running := true; running; {
 		select {
 		case <-s.kick:
+		case <-s.seal:
+			if left := sealEvery - time.Since(last); left > 0 && due == nil {
+				due = time.After(left)
+			}
+			if due != nil {
+				continue
+			}
+		case <-due:
 		case <-tick.C:
 		case <-s.quit:
 			running = false
 		}
+		due = nil
 		s.round(!running)
+		last = time.Now()
 	}
 }
 
