@@ -203,7 +203,7 @@ func (g *Gateway) Connection(name string) *Connection {
 // Refused records a log-in that failed, before there is a session.
 func (g *Gateway) Refused(_ context.Context, protocol, connection, address, user, application, reason string) {
 	g.Metrics.LoginsRefused.Inc()
-	_, err := g.Log.Append(&audit.Record{Event: "auth.fail",
+	_, err := g.Log.Grouped(&audit.Record{Event: "auth.fail",
 		Client:     audit.Client{Address: address, User: user, Application: application},
 		Connection: audit.Connection{Name: connection, Protocol: protocol},
 		Result:     audit.Result{Outcome: "denied"},

@@ -105,7 +105,7 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 	r := s.record("session.open")
 	r.Connection = s.target(c, "", "")
 	r.Config.Generation = c.Generation.ID()
-	seq, err := s.records.Append(g.Log, r)
+	seq, err := s.records.Grouped(g.Log, r) // the wait begins its write
 	if err == nil {
 		err = g.Log.Wait(ctx, seq)
 	}
@@ -136,7 +136,7 @@ func (s *Session) Close(reason string) {
 	}
 	r := s.record("session.close")
 	r.Detail = map[string]string{"reason": reason}
-	if _, err := s.records.Append(s.gw.Log, r); err != nil {
+	if _, err := s.records.Grouped(s.gw.Log, r); err != nil {
 		s.gw.Logger.Error("gate: the end of a session could not be recorded", "session", s.ID, "error", err)
 	}
 }
