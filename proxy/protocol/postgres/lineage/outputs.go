@@ -32,7 +32,7 @@ func (w *walker) outputs(q *scopeOf) []value {
 			width++
 		}
 	}
-	cur := make([]value, width)
+	cur := repeat(value{flags: unsettled}, width)
 	before := w.hits
 	for range maxRounds {
 		w.open[id] = cur
@@ -40,7 +40,11 @@ func (w *walker) outputs(q *scopeOf) []value {
 		next := w.round(q, list, width)
 		same := true
 		for i := range next {
+			settled := !next[i].has(unsettled)
 			next[i] = grown(cur[i], next[i])
+			if settled {
+				next[i].flags &^= unsettled
+			}
 			if w.hits != own && next[i].level == Derived {
 				next[i].flags |= hasClean // how many rounds it took is in it
 				next[i] = next[i].settled()
@@ -52,6 +56,9 @@ func (w *walker) outputs(q *scopeOf) []value {
 			delete(w.open, id)
 			// It is final, unless it hangs on another that is still open.
 			if w.hits == before || len(w.open) == 0 {
+				for i := range cur {
+					cur[i].flags &^= unsettled
+				}
 				w.outs[id] = cur
 			}
 			return cur

@@ -32,6 +32,9 @@ const (
 	// hasRows: it contains a set-returning function whose number of rows hangs
 	// on a protected value.
 	hasRows
+	// unsettled: it hangs on a column of a recursive query that is not worked
+	// out yet. While it is clean besides, it says nothing.
+	unsettled
 )
 
 // evaluated are the flags of evaluating an expression, which do not stick to
@@ -60,6 +63,8 @@ func (v value) within(part value) value {
 	return v.settled()
 }
 
+func (v value) nothing() bool { return v.level == Clean && v.has(unsettled) }
+
 // settled makes derived data mixed where clean data is in it too.
 func (v value) settled() value {
 	if v.level == Derived && v.has(hasClean) {
@@ -71,6 +76,12 @@ func (v value) settled() value {
 // beside joins two values that feed one column (of a set operation, of VALUES):
 // clean with tainted is mixed (masking.md 4).
 func (v value) beside(w value) value {
+	switch {
+	case v.nothing():
+		return w
+	case w.nothing():
+		return v
+	}
 	out := value{flags: v.flags | w.flags, from: v.from | w.from}
 	switch {
 	case v.level == w.level && v.level <= Protected:

@@ -219,8 +219,10 @@ func (w *walker) relationEntry(q *scopeOf, r *tree.Node, i int) {
 	if w.p.Relation(oid) && (i != q.target || q.command != cmdInsert) {
 		w.facts.ReadsProtectedRelation = true
 	}
-	for _, x := range r.List(tree.SecurityQuals) { // the owner's, not the client's
-		w.root(w.any(x, q))
+	// Conditions of row security are the owner's, not the client's: what they
+	// compare is no question of this statement.
+	if v := w.any(r.Get(tree.SecurityQuals), q); v.has(hasRaise) && on(ruleRaise) {
+		w.hold = true
 	}
 	if s := r.Node(tree.Tablesample); s != nil {
 		if v := w.root(w.expr(s, q)); v.tainted() && on(ruleLimit) {
@@ -271,6 +273,7 @@ func (w *walker) writes(q *scopeOf) {
 
 func (w *walker) stored(rel *catalog.Relation, att int, v value) {
 	w.root(v)
+	w.attribute(rel, att) // it is referred to
 	if v.tainted() && on(ruleWrite) && !w.storable(rel, att, v) {
 		name := w.s.ColumnName(catalog.Attr{Relation: rel.OID, Number: int16(att)}) //nolint:gosec // at most 1600 columns
 		w.refuse(storeHint, "a protected value would be stored in column %s, where masks do not reach or another applies", name)

@@ -200,6 +200,9 @@ func (w *walker) column(q *scopeOf, i, att int) value {
 // seen is a column's value as a Var has it.
 func seen(v value) value {
 	v = v.result()
+	if v.nothing() {
+		return v
+	}
 	if v.level == Clean {
 		return value{flags: hasClean}
 	}

@@ -79,6 +79,9 @@ func (n *Node) Get(name Field) Value {
 
 // Has says whether the node has a field by that name, be it Null.
 func (n *Node) Has(name Field) bool {
+	if n == nil {
+		return false
+	}
 	for i := n.first; i < n.last; i++ {
 		if n.t.fields[i].name == name {
 			return true
@@ -145,7 +148,12 @@ func (n *Node) True(name Field) bool {
 // Text is a field's atom without its escapes, "" for Null. A blank and a line
 // break that were escaped cannot be told apart where lines are folded: both are
 // a blank here.
-func (n *Node) Text(name Field) string { return n.t.Text(n.Get(name)) }
+func (n *Node) Text(name Field) string {
+	if n == nil {
+		return ""
+	}
+	return n.t.Text(n.Get(name))
+}
 
 // Node is the node that a value is, or nil.
 func (t *Tree) Node(v Value) *Node {
