@@ -91,8 +91,7 @@ func (s *Session) judge(c *Command) (j judged) {
 		conn = s.gw.Connection(s.connection)
 	}
 	if conn == nil {
-		s.end(EndRemoved, "connection "+s.connection+" was removed from the configuration")
-		j.refusal = &Refusal{Kind: Denied, Text: "connection " + s.connection + " was removed from the configuration"}
+		j.refusal = s.removed()
 		return j
 	}
 	j.conn = conn
@@ -133,6 +132,13 @@ func (s *Session) judge(c *Command) (j judged) {
 		j.refusal = maskDenies(c, j.plan)
 	}
 	return j
+}
+
+// removed ends a session whose connection has left the configuration.
+func (s *Session) removed() *Refusal {
+	text := "connection " + s.connection + " was removed from the configuration"
+	s.end(EndRemoved, text)
+	return &Refusal{Kind: Denied, Text: text}
 }
 
 // maskDenies refuses a command that reads a column whose mask is "deny".
@@ -368,7 +374,7 @@ func (s *Session) RefuseUnparsed(text []byte, size int64, r *Refusal) (*Refusal,
 	c := &Command{ID: ulid.Make().String(), Unparsed: true, Text: text, Facts: &Facts{Resolved: "none"}}
 	conn := s.gw.Connection(s.connection)
 	if conn == nil {
-		return r, 0
+		return s.removed(), 0
 	}
 	s.commands.Add(1)
 	v := Verdict{conn: conn, began: time.Now()}
