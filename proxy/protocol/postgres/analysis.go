@@ -40,9 +40,12 @@ type analysis struct {
 	// analysis; sum names the tree that it printed, of a text that is one query.
 	server   bool
 	sum      treeSum
+	normal   treeSum
+	proof    *proof // of one that was foreseen: the server has yet to print its tree
+	uses     int // of a text that one session keeps: how often it was sent
 	resolved []*lineage.Resolved
 	parts    []lineage.Verdict // of each statement, where there are several
-	level    *levelChange // of SET client_min_messages, which the gateway plays
+	level    *levelChange      // of SET client_min_messages, which the gateway plays
 	// shared says that it depends on nothing but text and key: not on what
 	// this session has prepared or declared.
 	shared bool
@@ -318,24 +321,30 @@ func (m *machine) command(a *analysis, params []gate.Param) *gate.Command {
 	return c
 }
 
-// analyses keeps what was worked out, by text and view, within a bound on the
-// bytes of the texts. The least recently used go first.
+// analyses is what the sessions of a connection have worked out: by text, by
+// shape, and what the server has shown, by either and what that hangs on.
 type analyses struct {
+	texts                   texts
+	shapes, foreseenByShape shapes
+	foreseenByText          texts
+
+	warned sync.Map // alarms given, by text
+}
+
+// texts keeps analyses by text and view, within a bound on the bytes of the
+// texts. The least recently used go first.
+type texts struct {
 	mu    sync.Mutex
 	byKey map[string]*list.Element
 	order list.List
 	size  int
-
-	shapes shapes
-
-	warned sync.Map // alarms given, by text
 }
 
 // maxAnalyses bounds the texts that are kept, in bytes; what is kept of each is
 // a few times as long.
 const maxAnalyses = 8 << 20
 
-func (c *analyses) get(text, key string) *analysis {
+func (c *texts) get(text, key string) *analysis {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.byKey[text]
@@ -350,7 +359,7 @@ func (c *analyses) get(text, key string) *analysis {
 	return a
 }
 
-func (c *analyses) put(a *analysis) {
+func (c *texts) put(a *analysis) {
 	if len(a.text) > maxAnalyses/8 {
 		return
 	}

@@ -58,6 +58,7 @@ func (e *needsServer) Error() string {
 type seen struct {
 	key     string // of the view that it was printed under
 	sum     treeSum
+	normal  treeSum // see tree.Normal
 	tree    *tree.Tree
 	err     error // why the tree cannot be used
 	refused bool  // the server would not analyse the query
@@ -125,8 +126,7 @@ func (m *machine) ask(kind byte, text string, size int64, need *needsServer, h *
 				return &gate.Refusal{Kind: gate.Denied, Text: "masks apply here since this transaction began, or their analysis was switched off in it",
 					Hint: "End this transaction (ROLLBACK or COMMIT), then send the statement again."}
 			}
-			return &gate.Refusal{Kind: gate.Denied, Text: "the server's analysis is switched off in this session",
-				Hint: "Send Sync, or DISCARD ALL, then the statement again."}
+			return analysisOff()
 		}
 		m.askSettings(m.asking)
 		return nil
@@ -143,6 +143,12 @@ func (m *machine) ask(kind byte, text string, size int64, need *needsServer, h *
 	m.toServer = wire.Empty(m.toServer, 'H')
 	m.open = m.open || !m.unsynced
 	return nil
+}
+
+// analysisOff refuses what the server has not shown its analysis of: something
+// in the session has switched that off. The next question switches it on again.
+func analysisOff() *gate.Refusal {
+	return gate.Deny("the server's analysis, which masks need, was switched off in this session", "Send the statement again.")
 }
 
 // switchOn has the server print its analysis from here on, in a session that
@@ -236,7 +242,7 @@ func (m *machine) analysed(q *question) {
 	default:
 		// The statement's own is printed last, when its analysis is whole.
 		last := q.trees[len(q.trees)-1]
-		s.sum = sha256.Sum256([]byte(last))
+		s.sum, s.normal = sha256.Sum256([]byte(last)), tree.Normal(last)
 		s.tree, s.err = tree.Parse(last, m.lens.snapshot().ServerVersion/10000)
 	}
 	m.lens.remember(&q.ask, s)

@@ -177,7 +177,7 @@ func (m *machine) answer(typ byte, msg []byte) error {
 			m.toClient = append(m.toClient, msg...)
 		}
 	}
-	if e.reuses && (typ == '2' || typ == 'n') {
+	if e.reuses && (typ == '1' || typ == '2' || typ == '3' || typ == 'n') {
 		return nil // answers to what the client did not send
 	}
 	switch typ {

@@ -13,6 +13,11 @@ func (m *machine) clean(fields []field, run *running) (out []field, changed bool
 	var v gate.Verdict
 	if run != nil && run.a != nil {
 		v = run.verdict
+		if run.a.unproven() && !v.Masks.Empty() && v.Masks.Derived.Action != mask.None {
+			if out := m.cleanAnalysis(fields); len(out) != len(fields) || len(run.others().trees) > 0 {
+				return scrub(fields), true
+			}
+		}
 		if run.a.scrubs() && !v.Masks.Empty() && v.Masks.Derived.Action != mask.None {
 			return scrub(fields), true
 		}

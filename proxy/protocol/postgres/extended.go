@@ -144,7 +144,7 @@ func (m *machine) refresh(st *statement) (gate.Seq, *gate.Refusal) {
 	}
 	a, seq, r := m.look('E', st.text, st.types)
 	if r == nil && m.asking == nil {
-		st.a, st.moved = a, false
+		st.a, st.moved, st.anew = a, false, anew{}
 	}
 	return seq, r
 }

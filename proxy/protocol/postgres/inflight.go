@@ -29,9 +29,9 @@ type anew struct {
 	many  bool
 }
 
-func (n *anew) add(detail string, judged treeSum) {
+func (n *anew) add(detail string, a *analysis) {
 	n.last = sha256.Sum256([]byte(detail))
-	if n.last == judged {
+	if a.matches(detail, n.last) {
 		n.same = true
 		return
 	}
@@ -51,65 +51,99 @@ func (m *machine) printed(detail string) {
 	case e.ask != nil:
 		e.ask.took(detail)
 	case e.kind == 'P' && e.st != nil && e.st.a.server:
-		e.anew.add(detail, e.st.a.sum)
+		e.anew.add(detail, e.st.a)
 	case e.kind == 'B' && e.po != nil && e.po.st.a.server:
-		e.po.anew.add(detail, e.po.st.a.sum)
+		e.po.anew.add(detail, e.po.st.a)
 	case e.kind == 'Q' && e.run != nil && e.run.a.server && e.run.columns == nil:
-		e.run.anew.add(detail, e.run.a.sum)
+		e.run.anew.add(detail, e.run.a)
 	}
 }
 
 // parsedAnew looks at the tree of the client's own Parse: if it is not the one
-// that the gateway's question showed, the statement is analysed once more
-// before it runs.
+// that the gateway's question showed, or that was foreseen, the statement is
+// analysed once more before it runs.
 func (m *machine) parsedAnew(e *entry) {
-	a := e.st.a
-	if !a.server || a.sum == (treeSum{}) || e.anew.last == a.sum {
-		return
+	st := e.st
+	switch a := st.a; {
+	case !a.server || a.sum == (treeSum{}) && a.proof == nil:
+	case e.anew.same && e.anew.sums == nil && a.proof != nil:
+		st.a = a.proven()
+		m.lens.keep((&ask{query: st.text, types: st.types}).key(), st.a)
+	case e.anew.same && e.anew.sums == nil:
+	default:
+		if e.anew.last == (treeSum{}) {
+			m.printing = false
+		}
+		st.moved, st.anew = true, e.anew
+		m.lens.forget(st.text, st.types)
 	}
-	if e.anew.last == (treeSum{}) {
-		m.printing = false
+}
+
+// reanalysed says whether there are trees for judgeAnew to look at, or one is
+// missing.
+func (run *running) reanalysed() bool {
+	n := run.others()
+	return len(n.trees) > 0 || n.many || run.a.unproven()
+}
+
+// others are the trees that were printed for what runs and are not what it was
+// judged by.
+func (run *running) others() *anew {
+	if run.po == nil {
+		return &run.anew
 	}
-	e.st.moved = true
-	m.lens.forget(e.st.text, e.st.types)
+	n := &run.po.anew
+	if st := run.po.st; st.moved {
+		return &anew{many: n.many || st.anew.many, trees: append(slices.Clone(st.anew.trees), n.trees...), sums: append(slices.Clone(st.anew.sums), n.sums...)}
+	}
+	return n
 }
 
 // judgeAnew gives the trees of a statement that was analysed anew their say,
 // once, before the first row. ok is false when the answer may not go on.
 func (m *machine) judgeAnew(e *entry, run *running) (ok bool) {
-	n := &run.anew
-	if run.po != nil {
-		n = &run.po.anew
-	}
-	if !run.a.server || run.a.sum == (treeSum{}) || run.a.verdict.Outputs == nil || len(n.trees) == 0 && !n.many {
+	a, n := run.a, run.others()
+	if !a.server || a.verdict.Outputs == nil && a.proof == nil || a.sum == (treeSum{}) && a.proof == nil {
 		return true
+	}
+	if a.proof != nil && a.proof.ok && e.kind == 'Q' {
+		m.lens.keep(string(a.text), a.proven())
+	}
+	judged := a.sum
+	if a.proof != nil {
+		judged = a.proof.sum
+	}
+	if !a.unproven() && !n.many && !slices.ContainsFunc(n.sums, func(s treeSum) bool { return s != judged }) {
+		return true // none but what it was judged by
 	}
 	if e.kind == 'Q' && !e.reuses && n.same {
 		return true // code that it runs was analysed besides
 	}
-	if !n.many && !slices.ContainsFunc(n.sums, func(s treeSum) bool { return s != run.a.sum }) {
-		return true // analysed since by a question
+	if a.unproven() && len(n.trees) == 0 && !n.many {
+		m.printing = false
+		m.lens.forget(string(a.text), nil)
+		m.cutOff(e, analysisOff())
+		return false
 	}
-	verdict, fine := m.anewVerdict(run.a, n)
-	m.lens.forget(string(run.a.text), nil)
+	fine := len(n.trees) > 0
+	var verdict lineage.Verdict
+	if fine {
+		verdict, fine = m.anewVerdict(a, n, judged)
+	}
+	m.lens.forget(string(a.text), nil)
 	if !fine {
 		m.cutOff(e, gate.CannotMask("what its names mean changed while it ran; send it again"))
 		return false
 	}
-	a := *run.a
-	a.verdict, a.shared = verdict, false
-	run.a = &a
-	*n = anew{}
-	return true
-}
-
-// reanalysed says whether there are trees for judgeAnew to look at.
-func (run *running) reanalysed() bool {
-	n := &run.anew
+	b := *a
+	b.verdict, b.shared, b.proof = verdict, false, nil
+	run.a = &b
 	if run.po != nil {
-		n = &run.po.anew
+		run.po.anew = anew{}
+	} else {
+		run.anew = anew{}
 	}
-	return len(n.trees) > 0 || n.many
+	return true
 }
 
 // stricter joins two words on one result column.
@@ -121,7 +155,7 @@ func stricter(a, b lineage.Output) lineage.Output {
 
 // anewVerdict is the stricter of what a statement was judged to be and what its
 // other trees say.
-func (m *machine) anewVerdict(a *analysis, n *anew) (v lineage.Verdict, ok bool) {
+func (m *machine) anewVerdict(a *analysis, n *anew, judged treeSum) (v lineage.Verdict, ok bool) {
 	stmt, err := facts.Parse(string(a.text))
 	if err != nil || len(stmt.Stmts) != 1 || n.many {
 		return v, false
@@ -131,7 +165,7 @@ func (m *machine) anewVerdict(a *analysis, n *anew) (v lineage.Verdict, ok bool)
 	s := m.lens.snapshot()
 	p, _ := m.lens.set(s) // what does not resolve is told elsewhere
 	for i, detail := range n.trees {
-		if n.sums[i] == a.sum {
+		if n.sums[i] == judged {
 			continue // analysed since
 		}
 		t, err := tree.Parse(detail, s.ServerVersion/10000)

@@ -219,7 +219,7 @@ func (l *lens) work(m *machine, text string, types []uint32) (*analysis, error) 
 	if l.byServer(protected) {
 		return l.workWithServer(m, text, types, key, snapshot, protected)
 	}
-	if a := l.opts.cache.get(text, key); a != nil {
+	if a := l.opts.cache.texts.get(text, key); a != nil {
 		return a, nil
 	}
 	if a := l.opts.cache.shapes.get(text, key); a != nil {
@@ -233,7 +233,7 @@ func (l *lens) work(m *machine, text string, types []uint32) (*analysis, error) 
 	if shape := a.shaped(); shape != "" {
 		l.opts.cache.shapes.put(shape, a)
 	} else if a.shared {
-		l.opts.cache.put(a)
+		l.opts.cache.texts.put(a)
 	}
 	return a, nil
 }

@@ -134,6 +134,7 @@ type statement struct {
 	described   []uint32      // the types of its parameters, likewise
 	known       bool          // the server has answered ParseComplete
 	moved       bool          // the server has analysed it as another
+	anew        anew          // of then
 	// pipeline is the one that Parse belongs to.
 	pipeline int
 }

@@ -55,12 +55,21 @@ func (k *kept) forget() { k.names, k.order = nil, nil }
 // reuse sends a Query as an execution of what was prepared when its text was
 // analysed. It reports whether it did.
 func (m *machine) reuse(e *entry, run *running) bool {
-	if m.unsynced || run.a.sum == (treeSum{}) || len(m.kept.names) == 0 {
+	a := run.a
+	if m.unsynced || a.sum == (treeSum{}) || !a.own.ReadOnly {
 		return false
 	}
-	name, ok := m.kept.names[string(run.a.text)]
+	name, ok := m.kept.names[string(a.text)]
 	if !ok {
-		return false
+		// A text that comes once is not worth a statement to be closed later.
+		if a.uses++; a.uses == 1 {
+			return false
+		}
+		name = m.kept.name()
+		if old := m.kept.keep(string(a.text), name); old != "" {
+			m.toServer = wire.AppendClose(m.toServer, 'S', old)
+		}
+		m.toServer = wire.AppendParse(m.toServer, name, string(a.text), nil)
 	}
 	e.reuses = true
 	m.toServer = wire.AppendBind(m.toServer, name)

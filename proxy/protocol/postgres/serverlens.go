@@ -33,6 +33,9 @@ func (l *lens) workWithServer(m *machine, text string, types []uint32, key strin
 	if a := l.known[k]; a != nil && a.key == key && a.opts == l.opts && a.protected == p {
 		return a, nil
 	}
+	if a := l.predict(m, text, types, key, p); a != nil {
+		return a, nil
+	}
 	a, err := newAnalysis(text, types, l.look(s), p, m, true)
 	if err != nil {
 		return nil, err
@@ -40,6 +43,7 @@ func (l *lens) workWithServer(m *machine, text string, types []uint32, key strin
 	a.key, a.opts, a.protected = key, l.opts, p
 	if a.shared {
 		l.keep(k, a)
+		l.foresee(types, a)
 	}
 	return a, nil
 }
@@ -116,7 +120,7 @@ func (a *analysis) serverVerdicts(verdicts []lineage.Verdict, stmt *facts.Statem
 			}
 			a.resolved = append(a.resolved, verdicts[i].Resolved)
 			if own && need.alone {
-				a.sum = s.sum
+				a.sum, a.normal = s.sum, s.normal
 			}
 		}
 	}
