@@ -168,9 +168,7 @@ func (o *op) judge(k *known) (wrong []string) {
 	if o.block {
 		last = k.commit
 	}
-	// CommandComplete of a simple Query may come before its outcome is on disk;
-	// ReadyForQuery, which ends it, never does.
-	bad(o.ready && last != audit.OK, "its client was told, and its outcome is %q", last)
+	bad(o.done && last != audit.OK, "its client was told, and its outcome is %q", last)
 	bad(last == audit.OK && !took && o.kind != "pipeline", "on record as done, and without effect")
 	bad(!slices.Contains([]string{"", audit.OK, audit.Unknown}, last), "its outcome is %q", last)
 	if !o.guarded {

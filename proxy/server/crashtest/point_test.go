@@ -123,8 +123,8 @@ func TestKilledInsideAStep(t *testing.T) {
 	for i, p := range points {
 		for j, kind := range p.kinds {
 			for _, when := range []string{"before", "after"} {
-				if rounds(t) < 1000 && (i+j)%2 == 1 {
-					continue // make test has every second point
+				if rounds(t) < 1000 && (i%2 == 1 || j > 0) {
+					continue // make test has some of the points
 				}
 				n++
 				t.Run(when+" "+p.event+" of "+kind, func(t *testing.T) {
