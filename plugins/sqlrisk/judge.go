@@ -36,29 +36,49 @@ func (j *judge) finish() {
 }
 
 // facts judges by what the gateway's parser knows: it sees through views of
-// spelling that a look at the words does not.
+// spelling that a look at the words does not. It reads the object once: it comes
+// with every command.
 func (j *judge) facts(f sluice.Value) {
-	if len(f) == 0 {
-		return
-	}
-	ops, flags := f.Get("operations"), f.Get("flags")
-	if (ops.Has("delete") || ops.Has("update")) && flags.Get("where") != nil && !flags.Get("where").Bool() {
+	var changes, everyRow bool
+	f.Each(func(key, value sluice.Value) bool {
+		switch string(key) {
+		case `"operations"`:
+			value.Each(func(_, op sluice.Value) bool {
+				switch string(op) {
+				case `"delete"`, `"update"`:
+					changes = true
+				case `"truncate"`:
+					j.mark("mass-change", 80, "empties a table")
+				case `"grant"`, `"revoke"`:
+					j.mark("privilege", 70, "changes who may do what")
+				}
+				return true
+			})
+		case `"flags"`:
+			value.Each(func(flag, on sluice.Value) bool {
+				switch string(flag) {
+				case `"where"`:
+					everyRow = !on.Bool()
+				case `"drop"`:
+					if on.Bool() {
+						j.mark("destructive", 80, "drops an object")
+					}
+				case `"file"`:
+					if on.Bool() {
+						j.mark("file-access", 90, "reads or writes a file, or runs a program, on the server")
+					}
+				case `"dynamic"`:
+					if on.Bool() {
+						j.mark("dynamic", 50, "runs text that no parser sees")
+					}
+				}
+				return true
+			})
+		}
+		return true
+	})
+	if changes && everyRow {
 		j.mark("mass-change", 70, "changes every row: there is no condition")
-	}
-	if ops.Has("truncate") {
-		j.mark("mass-change", 80, "empties a table")
-	}
-	if flags.Get("drop").Bool() {
-		j.mark("destructive", 80, "drops an object")
-	}
-	if ops.Has("grant") || ops.Has("revoke") {
-		j.mark("privilege", 70, "changes who may do what")
-	}
-	if flags.Get("file").Bool() {
-		j.mark("file-access", 90, "reads or writes a file, or runs a program, on the server")
-	}
-	if flags.Get("dynamic").Bool() {
-		j.mark("dynamic", 50, "runs text that no parser sees")
 	}
 }
 

@@ -36,6 +36,7 @@ func init() {
 			Name: "sqlrisk", Version: "1.0.0",
 			Description: "labels SQL as mass-change, destructive, privilege, exfiltration, file-access, tautology, literal-flood, slow or secret-in-text",
 			Settings:    settings, Vectors: vectors,
+			Least: shortestSecret,
 		},
 		Configure: configure,
 		Classify:  classify,

@@ -45,6 +45,10 @@ var forms = [...]struct {
 	{"redis://", 8, "connection-string"},
 }
 
+// shortestSecret is the length of the shortest value that findSecret finds
+// something in: redis:// and 8 bytes.
+const shortestSecret = 16
+
 // begins has a bit of each first byte, so that most places cost one look.
 var begins = func() (t [256]bool) {
 	for _, f := range forms {

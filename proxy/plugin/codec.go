@@ -57,6 +57,16 @@ type Command struct {
 	Params   []Param
 	// Scope of pseudonyms; the module does not see it.
 	Scope string
+
+	least int // the manifest's
+}
+
+// value is what a module sees of a bound value.
+func (c *Command) value(i int) []byte {
+	if v := c.Params[i].Value; len(v) >= c.least {
+		return v
+	}
+	return nil
 }
 
 func fieldSize(n int) int { return 8 + n }
@@ -69,11 +79,11 @@ func (c *Command) size(decision []byte) int {
 	for _, g := range c.Groups {
 		n += fieldSize(len(g))
 	}
-	for _, p := range c.Params {
-		if p.Null {
+	for i := range c.Params {
+		if c.Params[i].Null {
 			n += fieldSize(0)
 		} else {
-			n += fieldSize(1 + len(p.Value))
+			n += fieldSize(1 + len(c.value(i)))
 		}
 	}
 	if decision != nil {
@@ -99,17 +109,18 @@ func (c *Command) put(b, decision []byte) {
 	for _, g := range c.Groups {
 		copy(field(tagGroup, len(g)), g)
 	}
-	for _, p := range c.Params {
+	for i := range c.Params {
+		p, v := &c.Params[i], c.value(i)
 		if p.Null {
 			field(tagNullParam, 0)
 			continue
 		}
-		f := field(tagParam, 1+len(p.Value))
+		f := field(tagParam, 1+len(v))
 		f[0] = 0
 		if p.Binary {
 			f[0] = 1
 		}
-		copy(f[1:], p.Value)
+		copy(f[1:], v)
 	}
 	if decision != nil {
 		copy(field(tagDecision, len(decision)), decision)
@@ -231,7 +242,7 @@ func (out *Classification) addSpan(v []byte, c *Command) string {
 		if uint64(where) > uint64(len(c.Params)) {
 			return fmt.Sprintf("a span in parameter %d of %d", where-1, len(c.Params))
 		}
-		size = uint64(len(c.Params[where-1].Value))
+		size = uint64(len(c.value(int(where - 1))))
 	}
 	if from >= to || uint64(to) > size {
 		return fmt.Sprintf("a span of bytes %d to %d of %d", from, to, size)

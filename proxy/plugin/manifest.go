@@ -30,6 +30,9 @@ type Manifest struct {
 	Kinds []string `json:"kinds,omitempty"`
 	// Reach is the length in bytes of the longest finding; 1,024 if absent.
 	Reach int `json:"reach,omitempty"`
+	// Least is how long in bytes a bound value has to be for the module to see
+	// it: a shorter one is handed over as empty.
+	Least int `json:"least,omitempty"`
 	// Settings is the JSON Schema of the settings.
 	Settings json.RawMessage `json:"settings,omitempty"`
 	// Vectors are self-tests, run before the module is used (sdk/ABI.md 9).
@@ -83,6 +86,9 @@ func readManifest(b []byte) (Manifest, error) {
 	}
 	if m.Reach < 0 || m.Reach > MaxReach {
 		return m, fmt.Errorf("the manifest's reach is %d, the limit is %d", m.Reach, MaxReach)
+	}
+	if m.Least < 0 || m.Least > MaxReach {
+		return m, fmt.Errorf("the manifest's least is %d, the limit is %d", m.Least, MaxReach)
 	}
 	return m, nil
 }

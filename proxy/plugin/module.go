@@ -31,6 +31,7 @@ type Module struct {
 	opening opening
 	ended   chan struct{} // closed with the module, frees who waits for a slot
 	failing atomic.Int32  // failures in a row
+	said    memory
 	stats   counters
 }
 
@@ -168,8 +169,8 @@ func (m *Module) failed(ctx context.Context, err error) {
 }
 
 type counters struct {
-	Calls, Failures, Refused, LogsDropped, Bytes atomic.Uint64
-	Fuel, MostFuel                               atomic.Int64
+	Calls, Remembered, Failures, Refused, LogsDropped, Bytes atomic.Uint64
+	Fuel, MostFuel                                           atomic.Int64
 }
 
 func (c *counters) fuel(n int64) {
@@ -185,6 +186,7 @@ func (c *counters) fuel(n int64) {
 // Stats counts since the module was loaded.
 type Stats struct {
 	Calls       uint64 // calls that ran
+	Remembered  uint64 // answers that an equal input had already been given
 	Failures    uint64 // of those, and of instantiations
 	Refused     uint64 // calls that did not run: quarantined, busy
 	LogsDropped uint64 // log lines that were over a limit or not granted
@@ -198,7 +200,7 @@ type Stats struct {
 func (m *Module) Stats() Stats {
 	s := &m.stats
 	return Stats{
-		Calls: s.Calls.Load(), Failures: s.Failures.Load(), Refused: s.Refused.Load(), LogsDropped: s.LogsDropped.Load(),
+		Calls: s.Calls.Load(), Remembered: s.Remembered.Load(), Failures: s.Failures.Load(), Refused: s.Refused.Load(), LogsDropped: s.LogsDropped.Load(),
 		Bytes: s.Bytes.Load(), Fuel: s.Fuel.Load(), MostFuel: s.MostFuel.Load(), Quarantined: m.Quarantined(),
 	}
 }

@@ -61,6 +61,10 @@ func (p *Plugin) JSON() []byte {
 		b = append(b, `,"reach":`...)
 		b = appendInt(b, m.Reach)
 	}
+	if m.Least > 0 {
+		b = append(b, `,"least":`...)
+		b = appendInt(b, m.Least)
+	}
 	if m.Settings != "" {
 		b = append(append(b, `,"settings":`...), m.Settings...)
 	}

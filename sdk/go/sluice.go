@@ -34,6 +34,10 @@ type Manifest struct {
 	Kinds []string
 	// Reach is the length in bytes of the longest finding; 0 means 1,024.
 	Reach int
+	// Least is how long in bytes a bound value has to be for the plugin to see
+	// it; a shorter one comes as empty. Set it where short values say nothing:
+	// the gateway then need not ask again for each value of a statement.
+	Least int
 	// Settings is the JSON Schema of the settings; empty: there are none.
 	Settings string
 	// Vectors are self-tests, which the gateway runs before it uses the

@@ -1,5 +1,7 @@
 package sluice
 
+import "bytes"
+
 // Value is a piece of valid JSON, read where it lies: no reflection, and
 // nothing is allocated but strings that have escapes. What is not there, or of
 // another type, is nil, "", 0 or false.
@@ -14,21 +16,46 @@ func (v Value) trim() Value {
 	return v
 }
 
+// quoted is where a string ends that begins at the first byte, one behind its
+// closing quote. The search for the quote is a loop of machine code, which
+// matters: facts come with every command, and most of them are strings.
+func (v Value) quoted() int {
+	i := 1
+	for i < len(v) {
+		n := bytes.IndexByte(v[i:], '"')
+		if n < 0 {
+			return len(v)
+		}
+		i += n
+		escapes := 0
+		for v[i-1-escapes] == '\\' { // ends at the opening quote
+			escapes++
+		}
+		i++
+		if escapes&1 == 0 {
+			return i
+		}
+	}
+	return len(v)
+}
+
 // skip cuts the first value off.
 func (v Value) skip() (first, rest Value) {
 	v = v.trim()
 	depth := 0
-	for i := 0; i < len(v); i++ {
-		switch c := v[i]; c {
+	for i := 0; i < len(v); {
+		c := v[i]
+		if c >= 'a' && c <= 'z' { // true, false, null: most of what is no string
+			i++
+			continue
+		}
+		switch c {
 		case '"':
-			for i++; i < len(v) && v[i] != '"'; i++ {
-				if v[i] == '\\' {
-					i++
-				}
-			}
+			i += v[i:].quoted()
 			if depth == 0 {
-				return v[:min(i+1, len(v))], v[min(i+1, len(v)):]
+				return v[:i], v[i:]
 			}
+			continue
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -43,6 +70,7 @@ func (v Value) skip() (first, rest Value) {
 				return v[:i], v[i:]
 			}
 		}
+		i++
 	}
 	return v, nil
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -17,9 +18,11 @@ import (
 // options of one run.
 type options struct {
 	short   bool
-	size    int // of each measurement: how often its work is done
-	repeats int // of each measurement, interleaved
-	rows    int // of the big table
+	size    int            // of each measurement: how often its work is done
+	repeats int            // of each measurement, interleaved
+	rows    int            // of the big table
+	only    *regexp.Regexp // workloads that are measured
+	hold    bool           // set up and wait, for a look by hand
 }
 
 func main() {
@@ -35,7 +38,10 @@ func main() {
 	flag.IntVar(&o.size, "size", 1, "of each measurement, as a multiple of the smallest")
 	flag.IntVar(&o.repeats, "repeats", 3, "rounds of each measurement")
 	flag.IntVar(&o.rows, "rows", 1_000_000, "of the big table")
+	only := flag.String("only", "", "measure only the workloads whose name matches this regular expression")
+	flag.BoolVar(&o.hold, "hold", false, "set up, print the connection strings, and wait for Ctrl-C")
 	flag.Parse()
+	o.only = regexp.MustCompile(*only)
 	if o.short {
 		o.size, o.repeats, o.rows = 1, 1, 50_000
 	}
@@ -56,8 +62,19 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if o.hold {
+		fmt.Println("dir\t" + s.dir)
+		for _, v := range s.variants {
+			fmt.Printf("%s\t%s\t%d\n", v.name, v.dsn, v.pid)
+		}
+		<-ctx.Done()
+		return nil
+	}
 	var t table
 	for _, w := range workloads(s, o) {
+		if !o.only.MatchString(w.name) {
+			continue
+		}
 		r, err := measure(ctx, s, w, o.repeats)
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
