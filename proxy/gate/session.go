@@ -182,6 +182,9 @@ func (s *Session) Await(ctx context.Context, seq Seq) error {
 	return err
 }
 
+// Durable says, without waiting, whether a record is on the disk.
+func (s *Session) Durable(seq Seq) bool { return seq <= s.gw.Log.Durable() }
+
 // Acquire retains the newest generation's view of the session's connection,
 // for one command; nil when it has been removed. A Command that carries it
 // hands it over to Decide or Preview.

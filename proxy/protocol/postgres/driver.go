@@ -22,8 +22,9 @@ const chunk = 16 << 10
 type driver struct {
 	m      *machine
 	mu     sync.Mutex // guards m
-	client net.Conn
+	client *line
 	server *server
+	up     *line // the server's connection
 	gs     *gate.Session
 	opts   *Options
 
@@ -38,6 +39,12 @@ type driver struct {
 	// stopped reading may read again. due is signalled when there is something
 	// for the server that no client reader will write.
 	moved, due chan struct{}
+	// What was sent is room for what comes next, each under the lock of its
+	// direction.
+	spareClient, spareServer []byte
+	// full: the machine takes no more of the client's bytes for now; over: it
+	// takes no more of anything.
+	full, over atomic.Bool
 	// closing: the last word is being said, and nobody waits long for a client
 	// that does not read it.
 	closing atomic.Bool
@@ -48,7 +55,7 @@ type driver struct {
 const lastWord = 2 * time.Second
 
 func newDriver(ctx context.Context, m *machine, client net.Conn, s *server) *driver {
-	d := &driver{m: m, client: client, server: s, gs: m.gs, opts: m.lens.opts, moved: make(chan struct{}, 1), due: make(chan struct{}, 1)}
+	d := &driver{m: m, client: newLine(client, nil), server: s, up: newLine(s.conn, s.in), gs: m.gs, opts: m.lens.opts, moved: make(chan struct{}, 1), due: make(chan struct{}, 1)}
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	return d
 }
@@ -114,6 +121,11 @@ func (d *driver) awaitAnswers() {
 // readClient feeds the machine from the client.
 func (d *driver) readClient() string {
 	buf := make([]byte, chunk)
+	feed := func(b []byte) (more bool) {
+		d.work(func(m *machine) { m.Client(b) })
+		d.flushServer()
+		return !d.full.Load() && !d.over.Load()
+	}
 	for {
 		d.mu.Lock()
 		full, ended := d.m.full(), d.m.ended || d.m.left
@@ -129,12 +141,7 @@ func (d *driver) readClient() string {
 				return "ended"
 			}
 		}
-		n, err := d.client.Read(buf)
-		if n > 0 {
-			d.do(func(m *machine) { m.Client(buf[:n]) })
-			d.flushServer()
-		}
-		if err != nil {
+		if err := d.client.pump(buf, feed); err != nil {
 			if d.ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 				return "ended"
 			}
@@ -146,18 +153,22 @@ func (d *driver) readClient() string {
 // readServer feeds the machine from the server.
 func (d *driver) readServer() string {
 	buf := make([]byte, chunk)
+	var want wants
+	feed := func(b []byte) (more bool) {
+		want = d.do(func(m *machine) { m.Server(b) })
+		return !want.Reload && !d.over.Load()
+	}
 	for {
-		// Through the buffer of log-in, which the gateway's own questions use
-		// too: it holds what was read ahead, and else stands aside.
-		n, err := d.server.in.Read(buf)
-		if n > 0 {
-			d.do(func(m *machine) { m.Server(buf[:n]) })
-			d.mu.Lock()
-			ended := d.m.ended
-			d.mu.Unlock()
-			if ended {
-				return "ended"
-			}
+		err := d.up.pump(buf, feed)
+		if want.Reload {
+			d.reload(want.Inside)
+			want = wants{}
+		}
+		d.mu.Lock()
+		ended := d.m.ended
+		d.mu.Unlock()
+		if ended {
+			return "ended"
 		}
 		if err != nil {
 			if d.ctx.Err() != nil {
@@ -246,23 +257,36 @@ func (d *driver) last(code, text string) {
 	d.flushClient()
 }
 
-// do lets the machine work, then sends what it has for the client and does
-// what it wants. What it has for the server is written by the goroutine that
-// reads the client, which calls flushServer, or by writeServer; never by the one
-// that reads the server: a server that is writing does not read, and each would
-// wait for the other (reference/hotpath.md 7).
-func (d *driver) do(f func(*machine)) {
+// do is work by any goroutine but the one that reads the client. What the
+// machine has for the server is left to writeServer, and never written by the
+// goroutine that reads the server: a server that is writing does not read, and
+// each would wait for the other (reference/hotpath.md 7).
+func (d *driver) do(f func(*machine)) wants {
+	want := d.work(f)
+	d.mu.Lock()
+	due := len(d.m.toServer) > 0
+	d.mu.Unlock()
+	if due {
+		signal(d.due)
+	}
+	return want
+}
+
+// work lets the machine work, sends what it has for the client and does what
+// it wants, but for reading the catalog again: that is wanted only between the
+// server's ReadyForQuery and the client's, and done by the goroutine that reads
+// the server, which gets the wish back.
+func (d *driver) work(f func(*machine)) wants {
 	d.mu.Lock()
 	f(d.m)
 	want := d.m.want
 	d.m.want = wants{}
-	full, due := d.m.full(), len(d.m.toServer) > 0
+	full := d.m.full()
+	d.full.Store(full)
+	d.over.Store(d.m.ended)
 	d.mu.Unlock()
 	if !full {
 		signal(d.moved)
-	}
-	if due {
-		signal(d.due)
 	}
 	if h := want.Watch; h != nil {
 		d.wg.Go(func() { d.watch(h) })
@@ -274,15 +298,12 @@ func (d *driver) do(f func(*machine)) {
 		})
 	}
 	d.flushClient()
-	if want.Reload {
-		d.reload(want.Inside)
-	}
+	return want
 }
 
 // reload brings the catalog up to date before the client may send its next
-// command. It is only ever wanted between the server's ReadyForQuery and the
-// client's, so it runs on the goroutine that reads the server, and may ask on
-// the session's own connection.
+// command. It may ask on the session's own connection, which nobody else reads
+// meanwhile.
 func (d *driver) reload(inside bool) {
 	ctx, cancel := context.WithTimeout(d.ctx, 30*time.Second)
 	defer cancel()
@@ -352,7 +373,9 @@ func (d *driver) flushServer() {
 	defer d.toServer.Unlock()
 	d.mu.Lock()
 	b, after := d.m.toServer, d.m.serverAfter
-	d.m.toServer = nil
+	if len(b) > 0 {
+		d.m.toServer, d.spareServer = d.spareServer, nil
+	}
 	d.mu.Unlock()
 	if len(b) == 0 {
 		return
@@ -367,9 +390,10 @@ func (d *driver) flushServer() {
 		d.flushClient()
 		return
 	}
-	if _, err := d.server.conn.Write(b); err != nil && d.ctx.Err() == nil {
+	if err := d.up.send(b, 0); err != nil && d.ctx.Err() == nil {
 		d.cancelReads()
 	}
+	d.spareServer = again(b)
 }
 
 // flushClient sends what the machine has for the client, once the records that
@@ -379,7 +403,9 @@ func (d *driver) flushClient() {
 	defer d.toClient.Unlock()
 	d.mu.Lock()
 	b, after := d.m.toClient, d.m.clientAfter
-	d.m.toClient = nil
+	if len(b) > 0 {
+		d.m.toClient, d.spareClient = d.spareClient, nil
+	}
 	d.mu.Unlock()
 	if len(b) == 0 {
 		return
@@ -390,19 +416,30 @@ func (d *driver) flushClient() {
 		d.mu.Unlock()
 		b = appendError(nil, "FATAL", "57P03", logStopped, "", "Refused to be safe. Do not retry; tell the operator.", 0)
 	}
-	d.client.SetWriteDeadline(time.Now().Add(d.opts.writeTimeout()))
+	patience := d.opts.writeTimeout()
 	if d.closing.Load() {
+		patience = lastWord
 		d.client.SetWriteDeadline(time.Now().Add(lastWord))
 	}
-	if _, err := d.client.Write(b); err != nil {
+	if err := d.client.send(b, patience); err != nil {
 		d.cancelReads()
 	}
+	d.spareClient = again(b)
+}
+
+// again gives a buffer that has been sent back for the next, unless it is one
+// of a rare size.
+func again(b []byte) []byte {
+	if cap(b) > 4*chunk {
+		return nil
+	}
+	return b[:0]
 }
 
 // durable waits for a record. When it cannot come to be, the session ends
 // without an answer released.
 func (d *driver) durable(s gate.Seq) bool {
-	if s == 0 {
+	if s == 0 || d.gs.Durable(s) {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
