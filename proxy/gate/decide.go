@@ -19,11 +19,10 @@ import (
 // judged is what classification and policies say of a command, before anything
 // is done about it.
 type judged struct {
-	conn     *Connection
-	class    classification
-	decision policy.Decision
-	plan     *mask.Plan
-	refusal  *Refusal
+	conn  *Connection
+	class classification
+	*opinion
+	refusal *Refusal
 }
 
 // classification is what plugins add to the facts.
@@ -86,6 +85,7 @@ func (s *Session) stopped() *Refusal {
 // judge asks plugins and policies, and builds the masks. A failure of any is a
 // refusal: the gate fails closed.
 func (s *Session) judge(c *Command) (j judged) {
+	j.opinion = unjudged
 	conn := c.Conn
 	if c.Conn = nil; conn == nil {
 		conn = s.gw.Connection(s.connection)
@@ -97,29 +97,15 @@ func (s *Session) judge(c *Command) (j judged) {
 	j.conn = conn
 	ctx := context.Background() // plugins and policies bound their own time
 	var err error
-	if j.class, err = s.classify(ctx, conn, c); err != nil {
-		j.refusal = CannotDecide(err)
-		return j
+	if j.class, err = s.classify(ctx, conn, c); err == nil {
+		j.opinion, err = s.opinion(ctx, conn, c, &j.class)
 	}
-	in := s.input(conn, c, &j.class)
-	if j.decision, err = conn.Policy.Decide(ctx, in); err != nil {
-		j.refusal = CannotDecide(err)
-		return j
-	}
-	if j.plan, err = s.plan(conn, &j.decision); err != nil {
-		j.refusal = CannotDecide(err)
-		return j
-	}
-	if c.Facts.Exempt {
-		j.decision.Verdict = policy.Allow
-		j.decision.Limit = policy.Limits{}
-		return j
-	}
-	if err := s.trigger(ctx, conn, c, &j); err != nil {
+	if err != nil {
 		j.refusal = CannotDecide(err)
 		return j
 	}
 	switch {
+	case c.Facts.Exempt:
 	case j.decision.Verdict == policy.Deny:
 		d := policy.Reason{Reason: policy.NothingAllows}
 		if len(j.decision.Denies) > 0 {
@@ -129,7 +115,7 @@ func (s *Session) judge(c *Command) (j judged) {
 	case c.Refuse != nil && (len(c.RefuseColumns) == 0 || !j.plan.Lifted(c.RefuseColumns)):
 		j.refusal = c.Refuse
 	default:
-		j.refusal = maskDenies(c, j.plan)
+		j.refusal = j.barred
 	}
 	return j
 }
@@ -139,6 +125,37 @@ func (s *Session) removed() *Refusal {
 	text := "connection " + s.connection + " was removed from the configuration"
 	s.end(EndRemoved, text)
 	return &Refusal{Kind: Denied, Text: text}
+}
+
+// opinion is what policies and triggers say, and the masks that follow. With an
+// error it has what was said before that.
+func (s *Session) opinion(ctx context.Context, conn *Connection, c *Command, class *classification) (*opinion, error) {
+	mine := s.under(conn)
+	var key opinionKey
+	if mine.repeats {
+		key = mine.key(c, class)
+		if op := mine.by[key]; op != nil {
+			return op, nil
+		}
+	}
+	d, err := conn.Policy.Decide(ctx, s.input(conn, c, class))
+	if err != nil {
+		return unjudged, err
+	}
+	plan, err := s.plan(conn, &d)
+	if err != nil {
+		return newOpinion(c, class, d, nil), err
+	}
+	if c.Facts.Exempt {
+		d.Verdict, d.Limit = policy.Allow, policy.Limits{}
+	} else if err := s.trigger(ctx, conn, c, &d); err != nil {
+		return newOpinion(c, class, d, plan), err
+	}
+	op := newOpinion(c, class, d, plan)
+	if mine.repeats {
+		mine.keep(key, op)
+	}
+	return op, nil
 }
 
 // maskDenies refuses a command that reads a column whose mask is "deny".
@@ -189,40 +206,48 @@ func (s *Session) pluginCommand(conn *Connection, c *Command) *plugin.Command {
 }
 
 // trigger asks the plugins that may hold a command.
-func (s *Session) trigger(ctx context.Context, conn *Connection, c *Command, j *judged) error {
-	if len(conn.Triggers) == 0 || j.decision.Verdict == policy.Deny || c.Unparsed {
+func (s *Session) trigger(ctx context.Context, conn *Connection, c *Command, d *policy.Decision) error {
+	if len(conn.Triggers) == 0 || d.Verdict == policy.Deny || c.Unparsed {
 		return nil
 	}
 	pc := s.pluginCommand(conn, c)
 	for _, m := range conn.Triggers {
-		h, err := m.Trigger(ctx, pc, []byte(`{"verdict":"`+j.decision.Verdict.String()+`"}`))
+		h, err := m.Trigger(ctx, pc, []byte(`{"verdict":"`+d.Verdict.String()+`"}`))
 		if err != nil {
 			s.gw.Metrics.PluginFailures.WithLabelValues(m.Name()).Inc()
 			return err
 		}
 		if h != nil {
-			j.decision.Verdict = policy.Hold
-			j.decision.Holds = append(j.decision.Holds, policy.HoldRequest{Policy: "plugin " + m.Name(), Approval: h.Approval, Reason: h.Reason})
+			d.Verdict = policy.Hold
+			d.Holds = append(d.Holds, policy.HoldRequest{Policy: "plugin " + m.Name(), Approval: h.Approval, Reason: h.Reason})
 		}
 	}
 	return nil
 }
 
-// input is the document that policies see.
+// input is the document that policies see, without the digests that none of
+// them reads.
 func (s *Session) input(conn *Connection, c *Command, class *classification) *policy.Input {
 	f := c.Facts
-	digest := sha256.Sum256(c.Text)
+	mine := s.under(conn)
 	in := &policy.Input{
 		Principal:  s.Principal,
 		Connection: policy.Connection{Name: conn.Name, Protocol: conn.Protocol, Labels: conn.Labels},
 		Session: policy.Session{ID: s.ID, InTransaction: c.InTransaction,
 			Client: policy.Client{Address: s.Client.Address, Application: s.Client.Application, User: s.Client.User}},
-		Command: policy.Command{Protocol: conn.Protocol, Digest: hex.EncodeToString(digest[:]), Fingerprint: f.Fingerprint,
+		Command: policy.Command{Protocol: conn.Protocol, Fingerprint: f.Fingerprint,
 			Complete: f.Complete, Resolved: f.Resolved, Operations: f.Operations, Reads: f.Reads, Writes: f.Writes,
 			Columns: f.Columns, Filters: f.Filters, Functions: f.Functions, Flags: f.Flags, Own: f.Extra,
 			Parameters: len(c.Params), Labels: class.labels, Risk: class.risk},
 		Time:       time.Now().UTC(),
 		Generation: conn.Generation.ID(),
+	}
+	if mine.texts {
+		digest := sha256.Sum256(c.Text)
+		in.Command.Digest = hex.EncodeToString(digest[:])
+	}
+	if !mine.values {
+		return in
 	}
 	for _, p := range c.Params {
 		in.Command.ParameterDigests = append(in.Command.ParameterDigests, s.gw.Key.Digest("parameter", p.Value))
@@ -246,18 +271,9 @@ func (s *Session) plan(conn *Connection, d *policy.Decision) (*mask.Plan, error)
 		adds = append(adds, a)
 	}
 	if len(adds) == 0 {
-		return s.rulesPlan(conn), nil
+		return s.under(conn).base, nil
 	}
 	return mask.Build(conn.Rules, adds, s.Principal.InEvery), nil
-}
-
-// rulesPlan is the plan without additions: the same for every command of the
-// session under one generation.
-func (s *Session) rulesPlan(conn *Connection) *mask.Plan {
-	if s.planFor != conn {
-		s.planFor, s.basePlan = conn, mask.Build(conn.Rules, nil, s.Principal.InEvery)
-	}
-	return s.basePlan
 }
 
 // covered says whether an approved hold stands for every approval that the
@@ -313,7 +329,7 @@ func (s *Session) admit(c *Command, v *Verdict, j *judged) {
 		return
 	}
 	v.Intent, v.Durable = seq, !c.Facts.ReadOnly
-	s.gw.Metrics.Commands.WithLabelValues(s.protocol, "allow").Inc()
+	s.allowed.Inc()
 	s.recordStatement(c)
 }
 
@@ -378,7 +394,7 @@ func (s *Session) RefuseUnparsed(text []byte, size int64, r *Refusal) (*Refusal,
 	}
 	s.commands.Add(1)
 	v := Verdict{conn: conn, began: time.Now()}
-	j := judged{conn: conn}
+	j := judged{conn: conn, opinion: unjudged}
 	c.size = size
 	s.refuse(c, &v, &j, r)
 	return v.Refusal, v.Intent
@@ -391,7 +407,7 @@ func (s *Session) MaskOnly() Verdict {
 	if conn == nil {
 		return Verdict{Masks: &mask.Plan{Derived: mask.Treatment{Action: mask.Redact}}}
 	}
-	v := Verdict{Masks: s.rulesPlan(conn), conn: conn}
+	v := Verdict{Masks: s.under(conn).base, conn: conn}
 	v.done() // a detector of a generation just replaced fails, and the text is scrubbed
 	return v
 }

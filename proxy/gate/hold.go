@@ -141,7 +141,7 @@ func (s *Session) answer(c *Command, r *Refusal) Verdict {
 		return Verdict{Refusal: r}
 	}
 	v := Verdict{conn: conn, began: time.Now()}
-	s.refuse(c, &v, &judged{conn: conn}, r)
+	s.refuse(c, &v, &judged{conn: conn, opinion: unjudged}, r)
 	return v
 }
 

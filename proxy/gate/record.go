@@ -3,7 +3,6 @@ package gate
 import (
 	"context"
 	"slices"
-	"sort"
 	"time"
 
 	"sluice.dev/proxy/approval"
@@ -12,10 +11,11 @@ import (
 )
 
 // record begins a record of the session; it is numbered when it is appended.
+// There is one at a time: the log has encoded it when Append returns.
 func (s *Session) record(event string) *audit.Record {
-	return &audit.Record{Event: event, Time: time.Now(), Session: s.ID,
-		Principal: auditPrincipal(s.Principal),
-		Client:    audit.Client{Address: s.Client.Address, Application: s.Client.Application, User: s.Client.User}}
+	s.scratch = audit.Record{Event: event, Time: time.Now(), Session: s.ID, Principal: s.who,
+		Client: audit.Client{Address: s.Client.Address, Application: s.Client.Application, User: s.Client.User}}
+	return &s.scratch
 }
 
 func auditPrincipal(p *identity.Principal) audit.Principal {
@@ -43,50 +43,14 @@ func (s *Session) commandRecord(event string, c *Command, v *Verdict, j *judged)
 	r := s.record(event)
 	r.Command = c.ID
 	r.Connection = s.target(j.conn, c.Database, c.Role)
-	f := c.Facts
 	red := s.redact(c, j)
-	r.Action = audit.Action{Operations: f.Operations, Reads: f.Reads, Writes: f.Writes, Functions: f.Functions,
-		Text: red.text, TextSize: int64(len(c.Text)), Parameters: int64(len(c.Params)),
-		Fingerprint: f.Fingerprint, Complete: f.Complete, Resolved: f.Resolved, Labels: j.class.labels, Risk: int64(j.class.risk)}
-	if c.size > r.Action.TextSize {
-		r.Action.TextSize = c.size
+	r.Action, r.Decision = j.action, j.said
+	if j.opinion == unjudged {
+		r.Action = actionOf(c.Facts, &j.class)
 	}
-	switch {
-	case f.Session:
-		r.Action.Class = "session"
-	case f.ReadOnly:
-		r.Action.Class = "read"
-	default:
-		r.Action.Class = "write"
-	}
-	for name, on := range f.Flags {
-		if on {
-			r.Action.Flags = append(r.Action.Flags, name)
-		}
-	}
-	sort.Strings(r.Action.Flags)
+	r.Action.Text, r.Action.TextSize, r.Action.Parameters = red.text, max(int64(len(c.Text)), c.size), int64(len(c.Params))
 	if len(red.params) > 0 {
 		r.Detail = paramDetail(red.params)
-	}
-	d := &j.decision
-	r.Decision.Policies = d.Policies
-	for _, x := range d.Denies {
-		r.Decision.Reasons = append(r.Decision.Reasons, x.Policy+": "+x.Reason)
-	}
-	for _, x := range d.Holds {
-		r.Decision.Reasons = append(r.Decision.Reasons, x.Policy+": "+x.Reason)
-	}
-	for _, x := range d.Shadow {
-		r.Decision.Shadow = append(r.Decision.Shadow, x.Policy+"="+x.Verdict.String())
-	}
-	if v.Masks != nil {
-		for col, t := range v.Masks.Columns {
-			r.Decision.Masks = append(r.Decision.Masks, col+"="+t.Action.String())
-		}
-		sort.Strings(r.Decision.Masks)
-		for _, det := range v.Masks.Detectors {
-			r.Decision.Masks = append(r.Decision.Masks, "plugin "+det.Plugin+"="+det.Treatment.Action.String())
-		}
 	}
 	if v.ticket != nil {
 		h := v.ticket.Hold()

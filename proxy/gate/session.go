@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"sluice.dev/proxy/approval"
 	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/identity"
-	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/recording"
 )
 
@@ -59,9 +59,11 @@ type Session struct {
 	why     End
 	whyText string
 
-	planFor  *Connection // the connection that basePlan was built for
-	basePlan *mask.Plan
-	edits    []Edit // reused by Detect
+	opinions opinions
+	allowed  prometheus.Counter
+	who      audit.Principal // of every record
+	scratch  audit.Record    // the one that is being made: the log keeps none
+	edits    []Edit          // reused by Detect
 	// open has the tickets used in the transaction that is open.
 	open []*approval.Waiter
 }
@@ -95,6 +97,7 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 		gw: g, connection: c.Name, protocol: c.Protocol, generation: c.Generation.ID(), ended: make(chan struct{}),
 	}
 	s.ends = s.Expires(c.Limits.Session)
+	s.who, s.allowed = auditPrincipal(p), g.Metrics.Commands.WithLabelValues(c.Protocol, "allow")
 	if g.Recordings != nil {
 		rec, err := g.Recordings.Start(s.ID, recording.Meta{Started: s.Started, Connection: c.Name, Protocol: c.Protocol, Subject: p.Subject, Issuer: p.Issuer, Client: client.Address})
 		if err != nil {

@@ -104,7 +104,7 @@ func (l *library) view(names []string) (*Set, error) {
 	}
 	_, clock := reads.touches("time")
 	s.cacheable = !clock && reads.uncertain == nil && l.opts.CacheEntries > 0
-	s.key = keysOf(&reads)
+	s.key, s.reads = keysOf(&reads), reads
 	s.allowKey = sessionKeysOf(&allow)
 	l.views[id] = s
 	return s, nil

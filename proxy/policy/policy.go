@@ -82,6 +82,7 @@ type Set struct {
 	// allowKey is what the answer of SessionAllowed depends on.
 	allowKey  []keyFunc
 	key       []keyFunc
+	reads     readSet
 	cacheable bool
 }
 
@@ -149,6 +150,16 @@ func (s *Set) Reads() []string {
 		all.merge(&p.reads)
 	}
 	return all.dotted()
+}
+
+// DependsOn says whether a decision may depend on what is at the path of the
+// input; without a path, on anything.
+func (s *Set) DependsOn(path ...string) bool {
+	if s.reads.uncertain != nil {
+		return true
+	}
+	_, touched := s.reads.touches(path...)
+	return touched
 }
 
 // MaskColumns are the columns and the mask blocks that the enforced policies
