@@ -53,7 +53,7 @@ func (s *Session) Scope(scope string) string {
 	case "gateway":
 		return ""
 	case "connection":
-		return "connection " + s.connection
+		return s.scopes[1]
 	}
-	return "session " + s.ID
+	return s.scopes[0]
 }

@@ -64,6 +64,7 @@ type Session struct {
 	who      audit.Principal // of every record
 	scratch  audit.Record    // the one that is being made: the log keeps none
 	edits    []Edit          // reused by Detect
+	scopes   [2]string       // of pseudonyms: the session's, the connection's
 	// open has the tickets used in the transaction that is open.
 	open []*approval.Waiter
 }
@@ -97,6 +98,7 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 		gw: g, connection: c.Name, protocol: c.Protocol, generation: c.Generation.ID(), ended: make(chan struct{}),
 	}
 	s.ends = s.Expires(c.Limits.Session)
+	s.scopes = [2]string{"session " + s.ID, "connection " + c.Name}
 	s.who, s.allowed = auditPrincipal(p), g.Metrics.Commands.WithLabelValues(c.Protocol, "allow")
 	if g.Recordings != nil {
 		rec, err := g.Recordings.Start(s.ID, recording.Meta{Started: s.Started, Connection: c.Name, Protocol: c.Protocol, Subject: p.Subject, Issuer: p.Issuer, Client: client.Address})

@@ -102,10 +102,12 @@ func (k *Key) PseudonymUUID(scope string, value []byte) [16]byte {
 
 // PartialText keeps the first letter and the domain of an e-mail address, or the
 // last 4 of at least 8 characters; anything shorter is redacted.
-func PartialText(value []byte) string {
+func PartialText(value []byte) string { return string(appendPartial(nil, value)) }
+
+func appendPartial(dst, value []byte) []byte {
 	if at := bytes.LastIndexByte(value, '@'); at > 0 && at < len(value)-1 && bytes.IndexByte(value[:at], ' ') < 0 {
 		_, size := utf8.DecodeRune(value)
-		return string(value[:size]) + "***" + string(value[at:])
+		return append(append(append(dst, value[:size]...), "***"...), value[at:]...)
 	}
 	if n := utf8.RuneCount(value); n >= 8 {
 		rest := value
@@ -113,27 +115,33 @@ func PartialText(value []byte) string {
 			_, size := utf8.DecodeRune(rest)
 			rest = rest[size:]
 		}
-		return "***" + string(rest)
+		return append(append(dst, "***"...), rest...)
 	}
-	return Placeholder
+	return append(dst, Placeholder...)
 }
 
 // Text is the replacement of a text value under a treatment. null reports
 // that the value becomes NULL. Tokenize has no store yet and redacts.
 func (k *Key) Text(t Treatment, scope string, value []byte) (replacement string, null bool) {
+	b, null := k.AppendText(nil, t, scope, value)
+	return string(b), null
+}
+
+// AppendText is Text, appended to dst, which must not overlap with value.
+func (k *Key) AppendText(dst []byte, t Treatment, scope string, value []byte) (out []byte, null bool) {
 	switch t.Action {
 	case None:
-		return string(value), false
+		return append(dst, value...), false
 	case Partial:
-		return PartialText(value), false
+		return appendPartial(dst, value), false
 	case Pseudonym:
-		return k.Pseudonym(scope, value), false
+		return append(dst, k.Pseudonym(scope, value)...), false
 	case Hash:
-		return k.Hash(value), false
+		return append(dst, k.Hash(value)...), false
 	case Null:
-		return "", true
+		return dst, true
 	default:
-		return Placeholder, false
+		return append(dst, Placeholder...), false
 	}
 }
 

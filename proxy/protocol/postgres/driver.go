@@ -63,6 +63,7 @@ func newDriver(ctx context.Context, m *machine, client net.Conn, s *server) *dri
 // run moves bytes until one side is gone or the gateway ends the session. It
 // returns why, in a word or two, for the record.
 func (d *driver) run() string {
+	d.client.SetDeadline(time.Time{}) // log-in's is over; a write that waits sets its own
 	reason := make(chan string, 3)
 	d.wg.Go(func() { reason <- d.readClient() })
 	d.wg.Go(func() { reason <- d.readServer() })
