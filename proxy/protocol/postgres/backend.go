@@ -53,6 +53,10 @@ func (m *machine) answers() (used int) {
 			// Nothing needs to look into this row: it is passed as it comes. A
 			// small one waits to be whole, so that a database which dies leaves
 			// the client at the end of a message, where it can be told.
+			if n := m.stream(typ, b); n > 0 {
+				used += n
+				continue
+			}
 			if total <= 4*chunk && len(b) < total {
 				return used
 			}
@@ -125,13 +129,13 @@ func (m *machine) streams(typ byte) bool {
 		return false
 	}
 	if typ == 'd' {
-		return run.copyOut == nil && run.verdict.Limits.Rows == 0 && !m.records(run)
+		return run.copyOut == nil && run.underLimit() && !m.records(run)
 	}
 	if !run.looked && run.reanalysed() {
 		return false
 	}
 	m.prepareMasker(run)
-	return run.masker == nil && run.verdict.Limits.Rows == 0 && !m.records(run)
+	return run.masker == nil && run.underLimit() && !run.unmaskable && !m.records(run)
 }
 
 func (m *machine) countRow(typ byte, size int) {

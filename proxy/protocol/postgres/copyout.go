@@ -59,6 +59,8 @@ type copyMasker struct {
 	started bool // binary: the signature has passed; text: the header line has
 	any     cellPlan
 	forced  []bool // csv: columns that are quoted without need (FORCE_QUOTE)
+	simple  bool   // inPlace, and there is no header line
+	value   []byte // room for one
 }
 
 func (m *machine) copyStarts(e *entry, typ byte, msg, body []byte) error {
@@ -123,6 +125,7 @@ func (m *machine) prepareCopy(e *entry, f wire.CopyFormat) error {
 		c.plan = append(c.plan, p)
 	}
 	if active {
+		c.simple = !spec.header && len(c.plan) == f.Columns && c.inPlace()
 		run.copyOut = c
 	}
 	return nil
@@ -144,6 +147,14 @@ func (m *machine) copyRow(e *entry, msg, body []byte) error {
 		}
 		m.toClient = append(m.toClient, msg...)
 		return nil
+	}
+	if c.simple && len(c.rest) == 0 && run.verdict.Limits.Rows == 0 {
+		if out, rows, masked, ok := c.editText(m.toClient, body, m.gs.Key(), m.gs.Scope); ok {
+			m.toClient = out
+			run.rows += rows
+			run.masked += masked
+			return nil
+		}
 	}
 	c.rest = append(c.rest, body...)
 	if len(c.rest) > m.opts.limits().Message {

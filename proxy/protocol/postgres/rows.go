@@ -162,6 +162,12 @@ func (m *machine) row(e *entry, msg, body []byte) error {
 		}
 		return nil
 	}
+	if !masker.detects && !m.records(run) {
+		out, masked, err := masker.edit(m.toClient, body, m.gs.Key(), m.gs.Scope)
+		m.toClient = out
+		run.masked += masked
+		return err
+	}
 	cells, err := wire.Cells(masker.cells, body)
 	if err != nil {
 		return err
