@@ -42,8 +42,8 @@ type driver struct {
 	// What was sent is room for what comes next, each under the lock of its
 	// direction.
 	spareClient, spareServer []byte
-	// full: the machine takes no more of the client's bytes for now; over: it
-	// takes no more of anything.
+	// full: the machine takes no more of the client's bytes, for now or for
+	// good; over: it takes no more of anything.
 	full, over atomic.Bool
 	// closing: the last word is being said, and nobody waits long for a client
 	// that does not read it.
@@ -283,7 +283,7 @@ func (d *driver) work(f func(*machine)) wants {
 	want := d.m.want
 	d.m.want = wants{}
 	full := d.m.full()
-	d.full.Store(full)
+	d.full.Store(full || d.m.left)
 	d.over.Store(d.m.ended)
 	d.mu.Unlock()
 	if !full {
