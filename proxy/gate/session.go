@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,6 +125,16 @@ func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal
 	g.Metrics.Sessions.Inc()
 	g.OnSession(s.ID)
 	return s, nil
+}
+
+// Entered records which connection of a pool the session got, and how many
+// sessions had it before.
+func (s *Session) Entered(connection, before uint64) {
+	r := s.record(audit.CredUse)
+	r.Detail = map[string]string{"server_connection": strconv.FormatUint(connection, 10), "sessions_before": strconv.FormatUint(before, 10)}
+	if _, err := s.records.Append(s.gw.Log, r); err != nil {
+		s.end(EndStopped, "the audit log has stopped")
+	}
 }
 
 // Close ends the session's account; reason is one word or two.

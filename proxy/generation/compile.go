@@ -176,15 +176,15 @@ func (g *Generation) connection(c *config.Connection, shared *Shared, modules ma
 			gc.Triggers = append(gc.Triggers, m)
 		}
 	}
-	if c.Pool != nil {
-		return nil, cfg.Fail(c.Pool.Pos, nil, fmt.Sprintf("connection %q", c.Name), "pool is not available yet: leave the block out, each session has a connection of its own")
-	}
 	register, ok := protocols[c.Protocol]
 	if !ok {
 		return nil, fail(fmt.Errorf("protocol %q is not available", c.Protocol))
 	}
 	if gc.Options, err = register(c, gc, shared); err != nil {
 		return nil, fail(err)
+	}
+	if o, ok := gc.Options.(interface{ Close() }); ok {
+		g.releases = append(g.releases, o.Close)
 	}
 	return gc, nil
 }
@@ -234,6 +234,9 @@ func postgresOptions(c *config.Connection, gc *gate.Connection, shared *Shared) 
 			s, err := src.Fetch(ctx)
 			return s.Reveal(), err
 		}
+	}
+	if c.Pool != nil {
+		u.Pool = &postgres.Pool{Size: c.Pool.Size, Idle: c.Pool.Idle}
 	}
 	var err error
 	if u.TLS, err = upstreamTLS(c); err != nil {

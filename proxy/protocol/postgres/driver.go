@@ -45,6 +45,13 @@ type driver struct {
 	// full: the machine takes no more of the client's bytes, for now or for
 	// good; over: it takes no more of anything.
 	full, over atomic.Bool
+	// cancels is held while the server is asked to cancel what it runs, which
+	// has been done if cancelled is set; gone: the connection is not this
+	// session's any more.
+	cancels         sync.Mutex
+	cancelled, gone bool
+	// broken: a side could not be written to.
+	broken atomic.Bool
 	// closing: the last word is being said, and nobody waits long for a client
 	// that does not read it.
 	closing atomic.Bool
@@ -56,6 +63,7 @@ const lastWord = 2 * time.Second
 
 func newDriver(ctx context.Context, m *machine, client net.Conn, s *server) *driver {
 	d := &driver{m: m, client: newLine(client, nil), server: s, up: newLine(s.conn, s.in), gs: m.gs, opts: m.lens.opts, moved: make(chan struct{}, 1), due: make(chan struct{}, 1)}
+	m.keeps = d.opts.Upstream.Pool != nil
 	d.ctx, d.cancel = context.WithCancel(ctx)
 	return d
 }
@@ -358,10 +366,24 @@ func (d *driver) Cancel() {
 	}
 }
 
+// leavesClean says, after run, whether the session has left the server's
+// connection as if it had never been there, but for what DISCARD ALL undoes.
+func (d *driver) leavesClean() bool {
+	d.cancels.Lock() // whoever asks the server to cancel is done, and nobody begins
+	defer d.cancels.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gone = true
+	return !d.cancelled && !d.broken.Load() && d.m.settled() && d.server.in.Buffered() == 0
+}
+
 func (d *driver) cancelUpstream() {
-	if d.server.secret == nil {
+	d.cancels.Lock()
+	defer d.cancels.Unlock()
+	if d.server.secret == nil || d.gone {
 		return
 	}
+	d.cancelled = true
 	if err := d.opts.Upstream.cancel(d.ctx, d.server.pid, d.server.secret); err != nil && d.ctx.Err() == nil {
 		d.gs.Gateway().Logger.Warn("postgres: a cancel request could not be passed on", "session", d.gs.ID, "error", err)
 	}
@@ -454,6 +476,7 @@ const logStopped = "the audit log has stopped: nothing is forwarded"
 
 // cancelReads wakes both readers: a side cannot be written to any more.
 func (d *driver) cancelReads() {
+	d.broken.Store(true)
 	d.mu.Lock()
 	d.m.ended = true
 	d.mu.Unlock()

@@ -193,7 +193,9 @@ func (m *machine) message(typ byte, msg []byte) {
 	case 'X':
 		// What was sent before it still runs to its end.
 		m.left, m.ended = true, len(m.queue) == 0
-		m.forward(msg)
+		if !m.keeps {
+			m.forward(msg)
+		}
 	}
 	if err != nil {
 		m.fatal("08P01", err.Error())

@@ -21,15 +21,15 @@ type line struct {
 
 	// Of the read and the write that are under way; the functions are made
 	// once, so that no call allocates.
-	buf             []byte
-	take            func([]byte) bool
-	readErr         error
-	readable        func(uintptr) bool
-	out             []byte
-	patience        time.Duration
-	timed           bool
-	writeErr        error
-	writable        func(uintptr) bool
+	buf      []byte
+	take     func([]byte) bool
+	readErr  error
+	readable func(uintptr) bool
+	out      []byte
+	patience time.Duration
+	timed    bool
+	writeErr error
+	writable func(uintptr) bool
 }
 
 func newLine(conn net.Conn, ahead *bufio.Reader) *line {

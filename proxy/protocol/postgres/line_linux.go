@@ -35,3 +35,18 @@ func writeNow(fd uintptr, b []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 	return int(n), errno
 }
+
+// quiet says that a socket is open and has nothing to read.
+func quiet(c net.Conn) bool {
+	raw := rawConn(c)
+	if raw == nil {
+		return false
+	}
+	open := false
+	var b [1]byte
+	err := raw.Control(func(fd uintptr) {
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		open = errno == syscall.EAGAIN
+	})
+	return err == nil && open
+}

@@ -89,6 +89,8 @@ type machine struct {
 	// ended: the last word to the client was said; nothing is read after it.
 	// left: the client has said that it ends the session.
 	ended, left bool
+	// keeps: the connection to the server may outlive the session.
+	keeps bool
 	// deferred is the end of a simple Query that changed something: it waits for
 	// ReadyForQuery, so that the client reads it behind the outcome's record.
 	deferred []byte

@@ -46,6 +46,13 @@ const (
 	LineageStrict = "strict" // the gateway's, from the text and its catalog
 )
 
+// Close ends what is kept for sessions to come.
+func (o *Options) Close() {
+	if o.Upstream.Pool != nil {
+		o.Upstream.Pool.Close()
+	}
+}
+
 func (o *Options) limits() gate.Limits { return o.Limits }
 
 func (o *Options) writeTimeout() time.Duration {

@@ -229,16 +229,15 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 		return err
 	}
 	level, settings := opts.printing(settings)
-	up, err := opts.Upstream.connect(ctx, database, settings)
-	if err != nil {
-		s.Gateway.Logger.Warn("postgres: the database cannot be entered", "connection", name, "address", opts.Upstream.Address, "error", err)
-		return err
-	}
-	defer up.Close()
-	lens, err := newLens(ctx, opts, up, database)
+	up, lens, err := s.enter(ctx, name, opts, database, settings)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if up != nil {
+			up.Close()
+		}
+	}()
 	lens.levels.now = level
 	gs, err := s.Gateway.Open(ctx, conn, principal, who)
 	if err != nil {
@@ -246,6 +245,9 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 	}
 	conn.Generation.Release()
 	conn = nil
+	if up.number > 0 {
+		gs.Entered(up.number, up.uses)
+	}
 	m := newMachine(gs, opts, lens)
 	lens.gs = gs
 	d := newDriver(ctx, m, client, up)
@@ -259,7 +261,33 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 	}
 	remove()
 	gs.Close(reason)
+	if pool := opts.Upstream.Pool; pool != nil && d.leavesClean() {
+		client.Close() // gone before its connection is made another's
+		pool.leave(up)
+		up = nil
+	}
 	return nil
+}
+
+// enter gets a session its connection to the database, and what names mean
+// there. A connection from the pool that has died since it was left is no
+// reason to refuse anybody.
+func (s *Server) enter(ctx context.Context, name string, opts *Options, database string, settings []wire.Setting) (*server, *lens, error) {
+	for {
+		up, warm, err := opts.Upstream.enter(ctx, database, settings)
+		if err != nil {
+			s.Gateway.Logger.Warn("postgres: the database cannot be entered", "connection", name, "address", opts.Upstream.Address, "error", err)
+			return nil, nil, err
+		}
+		l, err := newLens(ctx, opts, up, database)
+		if err == nil {
+			return up, l, nil
+		}
+		up.Close()
+		if !warm {
+			return nil, nil, err
+		}
+	}
 }
 
 // negotiate answers a client that asks for a newer minor version or for

@@ -29,6 +29,8 @@ type Upstream struct {
 	Password func(ctx context.Context) (string, error)
 	// TLS is nil for plain text; otherwise the server must speak it.
 	TLS *tls.Config
+	// Pool keeps connections for later sessions; nil: each has its own.
+	Pool *Pool
 	// ConnectTimeout bounds dial, TLS and log-in together; 15 s when zero.
 	ConnectTimeout time.Duration
 
@@ -60,6 +62,11 @@ type server struct {
 	order  []string // names of params as they came
 	pid    uint32
 	secret []byte // nil when the server sent none
+
+	// Of a connection that a pool made.
+	key    poolKey
+	number uint64 // 1 is the pool's first
+	uses   uint64 // by sessions before this one
 }
 
 // What a server may send in one message, in bytes: before it is logged in, and
