@@ -48,3 +48,7 @@ connection "postgres" "orders" {
 policy "agents" {
   path = "../policies/agents"
 }
+
+approval "change" {
+  approvers = ["dba"]
+}
