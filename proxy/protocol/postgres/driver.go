@@ -50,7 +50,7 @@ type driver struct {
 	// session's any more.
 	cancels         sync.Mutex
 	cancelled, gone bool
-	// broken: a side could not be written to.
+	// broken: the server could not be written to.
 	broken atomic.Bool
 	// closing: the last word is being said, and nobody waits long for a client
 	// that does not read it.
@@ -413,8 +413,11 @@ func (d *driver) flushServer() {
 		d.flushClient()
 		return
 	}
-	if err := d.up.send(b, 0); err != nil && d.ctx.Err() == nil {
-		d.cancelReads()
+	if err := d.up.send(b, 0); err != nil {
+		d.broken.Store(true)
+		if d.ctx.Err() == nil {
+			d.cancelReads()
+		}
 	}
 	d.spareServer = again(b)
 }
@@ -476,7 +479,6 @@ const logStopped = "the audit log has stopped: nothing is forwarded"
 
 // cancelReads wakes both readers: a side cannot be written to any more.
 func (d *driver) cancelReads() {
-	d.broken.Store(true)
 	d.mu.Lock()
 	d.m.ended = true
 	d.mu.Unlock()

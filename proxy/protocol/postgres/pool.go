@@ -13,7 +13,8 @@ import (
 
 // Pool keeps connections to a database that a session has left clean, so that
 // the next need not wait for the server to start a process and for SCRAM
-// (reference/hotpath.md 6). It belongs to one Upstream, and what it hands out
+// (reference/hotpath.md 6). It belongs to one Upstream and so to one generation:
+// after a reload connections are made anew. What it hands out
 // fits in everything that log-in settles: database, role, start-up parameters,
 // and the credential as it is now. A connection is kept only when it is idle
 // outside a transaction, owes nothing, was never asked to cancel (a late cancel

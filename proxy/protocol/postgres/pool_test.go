@@ -17,20 +17,47 @@ func TestPool(t *testing.T) {
 		r.send(msg('X', ""))
 		r.rest()
 	}
-	// again logs in until the session gets that server process, for a while.
+	// kept waits until a process is reset, or gone.
+	comes := func(pid, ends string) (last string, ok bool) {
+		state := "SELECT coalesce(max(state || ' ' || query), '') FROM pg_stat_activity WHERE pid = " + pid
+		for range 1000 {
+			if last = g.Direct(state); last == ends {
+				time.Sleep(50 * time.Millisecond) // from the server's answer to the pool
+				return last, true
+			}
+			if last == "" {
+				return last, false
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		return last, false
+	}
+	kept := func(pid string, want bool) {
+		t.Helper()
+		ends := map[bool]string{true: "idle DISCARD ALL", false: ""}[want]
+		if last, ok := comes(pid, ends); !ok {
+			t.Fatalf("process %s is %q, want %q", pid, last, ends)
+		}
+	}
+	// The configuration may be loaded once more after the start, and the pool
+	// is its generation's: wait for one that stays.
+	for range 5 {
+		r := login(t, g, g.Agent())
+		p := pid(r)
+		leave(r)
+		if _, ok := comes(p, "idle DISCARD ALL"); ok {
+			break
+		}
+	}
+	// again logs in when the process is back, and gets it.
 	again := func(want string, settings ...string) *raw {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); ; {
-			r := login(t, g, g.Agent(), settings...)
-			got := pid(r)
-			if got == want || time.Now().After(end) {
-				if got != want {
-					t.Errorf("process %s did not come back", want)
-				}
-				return r
-			}
-			leave(r)
+		kept(want, true)
+		r := login(t, g, g.Agent(), settings...)
+		if got := pid(r); got != want {
+			t.Errorf("got process %s, want %s, which is idle", got, want)
 		}
+		return r
 	}
 	// differs logs in and wants another server process.
 	differs := func(why, other string, settings ...string) *raw {
@@ -91,9 +118,8 @@ func TestPool(t *testing.T) {
 		was := pid(r)
 		spoil(r)
 		leave(r)
-		for range 3 {
-			leave(differs(why, was))
-		}
+		kept(was, false)
+		leave(differs(why, was))
 	}
 
 	// The server ends an idle process: nobody notices.
@@ -101,6 +127,7 @@ func TestPool(t *testing.T) {
 	last := pid(r)
 	leave(r)
 	leave(again(last))
+	kept(last, true)
 	g.Direct("SELECT pg_terminate_backend(" + last + ", 5000)")
 	leave(differs("terminated", last))
 
