@@ -206,6 +206,55 @@ func TestGroupedAloneIsWritten(t *testing.T) {
 	}
 }
 
+// TestGroupedIsWrittenByItself has nobody wait.
+func TestGroupedIsWrittenByItself(t *testing.T) {
+	l := open(t, t.TempDir(), testOptions())
+	for i := range 5 {
+		s, err := l.Grouped(resultRecord(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, "the record is durable", func() bool { return l.Durable() >= s })
+	}
+}
+
+// TestWaitWhileBusy lets sessions that wait alone and in crowds take turns at
+// writing; a wait that is given up leaves its record to the others.
+func TestWaitWhileBusy(t *testing.T) {
+	l := open(t, t.TempDir(), testOptions())
+	var wg sync.WaitGroup
+	for g := range 12 {
+		wg.Go(func() {
+			for i := range 60 {
+				add := l.Append
+				if (g+i)%3 == 0 {
+					add = l.Grouped
+				}
+				s, err := add(plainResult(i))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				if i%7 == 0 {
+					cancel()
+				}
+				if err := l.Wait(ctx, s); err != nil && !errors.Is(err, context.Canceled) {
+					t.Error(err)
+				} else if err == nil && l.Durable() < s {
+					t.Errorf("record %d was waited for, %d are durable", s, l.Durable())
+				}
+				cancel()
+				if g > 3 && i%10 == 9 {
+					time.Sleep(time.Millisecond) // the crowd goes and comes
+				}
+			}
+		})
+	}
+	wg.Wait()
+	until(t, "all are durable", func() bool { return uint64(l.Durable()) == l.Stats().Size })
+}
+
 func TestWaitEnds(t *testing.T) {
 	release := make(chan struct{})
 	f := &faulty{onWrite: func(n int, _ []byte) error {
