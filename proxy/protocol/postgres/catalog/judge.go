@@ -134,7 +134,7 @@ func (s *Snapshot) findEffects() {
 	for _, f := range s.functions {
 		s.effectful[f.OID] = false
 		switch {
-		case f.Volatile && !(harmlessVolatile[f.Name] && f.Trusted()):
+		case f.Volatile && (!harmlessVolatile[f.Name] || !f.Trusted()):
 			note(f)
 		case len(f.support) > 0:
 			left = append(left, body{f: f})

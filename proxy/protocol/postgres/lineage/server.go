@@ -24,17 +24,17 @@ func Server(stmt *pg.Node, t *tree.Tree, view *catalog.View, p *catalog.Protecte
 	m := inner(stmt)
 	if t == nil {
 		if _, _, need, err := Analysable(stmt); need || err != nil {
-			return refusal("the server did not show its analysis of the statement", otherHint)
+			return refusal("the server did not show its analysis of the statement")
 		}
 		return Strict(stmt, view, p)
 	}
 	if p.Snapshot() != view.Snapshot() {
-		v := refusal("the catalog has just changed; send the statement again", otherHint)
+		v := refusal("the catalog has just changed; send the statement again")
 		v.Unresolved = true
 		return v
 	}
 	if t.Major != p.Snapshot().ServerVersion/10000 {
-		return refusal("the tree is of another version of PostgreSQL", otherHint)
+		return refusal("the tree is of another version of PostgreSQL")
 	}
 	w := newWalker(t, p)
 	outs := w.statement()
@@ -53,8 +53,8 @@ func Protect(s *catalog.Snapshot, columns []string, previous *catalog.Protected)
 	return s.Judged(columns, previous, &judge{major: s.ServerVersion / 10000, trees: make(map[*catalog.Relation]*tree.Tree)})
 }
 
-func refusal(why, hint string) Verdict {
-	return Verdict{Touches: true, Scrub: true, MaskAll: true, HoldRows: true, Refuse: serverLineage + why, Hint: hint, Facts: Unknown()}
+func refusal(why string) Verdict {
+	return Verdict{Touches: true, Scrub: true, MaskAll: true, HoldRows: true, Refuse: serverLineage + why, Hint: otherHint, Facts: Unknown()}
 }
 
 const serverLineage = "server lineage: "
@@ -176,7 +176,7 @@ func (w *walker) dress(v *Verdict, m proto.Message, outs []output) {
 	case *pg.ViewStmt: // what it shows, the server will say when it is used
 		v.Outputs = nil
 	default:
-		*v = refusal("a statement of a kind that is not understood", otherHint)
+		*v = refusal("a statement of a kind that is not understood")
 	}
 }
 

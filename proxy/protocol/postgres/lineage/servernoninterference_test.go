@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	pgquery "github.com/wasilibs/go-pgquery"
@@ -40,11 +41,17 @@ func serverNonInterference(t *testing.T) {
 			continue
 		}
 		var why [3]string
+		var f lineage.Facts
 		for k, s := range ss {
 			s.seen, s.raw, s.failed, s.verdict = nil, nil, nil, lineage.Verdict{}
 			s.must("begin") // so that all stay as they are
 			s.must("set local statement_timeout = '10s'")
-			why[k] = s.run(sql)
+			for _, part := range wrapped(sql, i) {
+				if r := s.run(part); r != "" && why[k] == "" {
+					why[k] = r
+				}
+				f = f.Or(s.verdict.Facts)
+			}
 			s.must("rollback")
 		}
 		if why[0] != "" {
@@ -66,9 +73,7 @@ func serverNonInterference(t *testing.T) {
 				t.Errorf("seed %d/%d: the client reads %q: %s", seed, i, text, sql)
 			}
 		}
-		f := ss[0].verdict.Facts
-		if f.FiltersProtectedConst || f.FiltersDerived || f.FiltersNullProtected || f.JoinsProtectedWithProtected ||
-			f.OrdersByProtected || f.GroupsByProtected || f.FiltersOnOpaqueFunction {
+		if told(f) {
 			excused++
 			continue
 		}
@@ -88,4 +93,19 @@ func serverNonInterference(t *testing.T) {
 	if differs < count/20 {
 		t.Error("the statements prove nothing")
 	}
+}
+
+// wrapped puts some queries into a cursor or a prepared statement.
+func wrapped(sql string, i int) []string {
+	if strings.HasPrefix(sql, "select") || strings.HasPrefix(sql, "with") {
+		switch i % 9 {
+		case 3:
+			return []string{"declare c cursor for " + sql, "fetch 5 from c", "fetch all from c", "close c"}
+		case 5:
+			return []string{"prepare p as " + sql, "execute p", "deallocate p"}
+		case 7:
+			return []string{"copy (" + sql + ") to stdout"}
+		}
+	}
+	return []string{sql}
 }

@@ -62,7 +62,7 @@ func (s *session) serverJudge(stmt *pg.Node, sql string) (v lineage.Verdict, fai
 	s.t.Helper()
 	query, own, need, err := lineage.Analysable(stmt)
 	if err != nil {
-		return lineage.Verdict{Refuse: err.Error()}, nil
+		return lineage.Verdict{Refuse: err.Error()}, nil //nolint:nilerr // a refusal, not the server's error
 	}
 	view := s.snapshot().Session(s.path())
 	if !need {
@@ -86,7 +86,7 @@ func (s *session) serverJudge(stmt *pg.Node, sql string) (v lineage.Verdict, fai
 	s.tree = text
 	t, err := tree.Parse(text, s.major())
 	if err != nil {
-		return lineage.Verdict{Refuse: err.Error()}, nil
+		return lineage.Verdict{Refuse: err.Error()}, nil //nolint:nilerr // a refusal, not the server's error
 	}
 	v = lineage.Server(stmt, t, view, s.protected())
 	if v.Unresolved && s.own == nil {

@@ -118,7 +118,8 @@ func unfold(s string) error {
 		if len(kept) == maxGuesses {
 			return errFolded
 		}
-		starts = append(kept, p+1)
+		kept = append(kept, p+1)
+		starts = kept
 	}
 }
 
