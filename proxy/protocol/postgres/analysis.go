@@ -42,7 +42,7 @@ type analysis struct {
 	sum      treeSum
 	normal   treeSum
 	proof    *proof // of one that was foreseen: the server has yet to print its tree
-	uses     int // of a text that one session keeps: how often it was sent
+	uses     int    // of a text that one session keeps: how often it was sent
 	resolved []*lineage.Resolved
 	parts    []lineage.Verdict // of each statement, where there are several
 	level    *levelChange      // of SET client_min_messages, which the gateway plays
