@@ -73,6 +73,7 @@ func (s *Snapshot) Judged(columns []string, previous *Protected, judge Judge) (*
 		p.classify()
 		p.opaqueDefinitions()
 		if len(p.relations) == before && (judge == nil || !p.close()) {
+			p.judge = nil // its trees are not needed any more
 			return p, errs
 		}
 	}

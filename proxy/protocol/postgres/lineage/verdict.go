@@ -3,7 +3,10 @@
 // help from the server's analyser: a protected column may be selected plainly,
 // compared by = with a constant or parameter, or set to one, and everything
 // else is refused. What the results show is decided when RowDescription names
-// their origins: see [Verdict.Mask].
+// their origins: see [Verdict.Mask]. [Server] judges the tree that the server's
+// analyser prints of the statement, by the rules of masking.md 4: expressions
+// over protected columns are masked, what would carry their values past the
+// masks is refused, and what only asks about them is a fact for the policies.
 package lineage
 
 import (
