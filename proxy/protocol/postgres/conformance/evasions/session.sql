@@ -369,8 +369,7 @@ select upper(v) from kept;
 --- several statements with an error
 \simple select mail from people where id = 1; select 1/0; select pan from people
 --- several statements and comments
-\simple /* ; */ select mail -- ; from
- from people; select '; select 1' || mail from people; select $a$ ; $b$ ; $a$ || pan from people
+\simple /* ; */ select mail /* ; from */ from people; select '; select 1' || mail from people; select $a$ ; $b$ ; $a$ || pan from people
 --- several statements with empty ones
 \simple ;;; select mail from people;;
 --- nested comments
