@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 
 	"sluice.dev/proxy/protocol/postgres/conformance"
@@ -44,10 +46,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.IntVar(&o.Every, "every", 1, "take each n-th hand-written case only")
 	f.StringVar(&o.Only, "only", "", "hand-written cases with this in their name, and nothing else")
 	f.DurationVar(&o.Wait, "wait", 0, "limit of one statement (default 20s)")
+	modes := f.String("modes", "", "ways to send hand-written cases, of simple, extended, binary and rows (default all): simple,binary")
 	ignore := f.String("ignore", "", "regular expression: what differs in every answer of the gateway on purpose")
 	format := f.String("o", "text", "text or json")
 	setup := f.Bool("setup", false, "print what the gateway has to be told, and exit")
-	lineage := f.String("lineage", "", "without VIA: the gateway's modes to run, strict, server or both")
+	lineage := f.String("lineage", "", "without VIA: the gateway's modes to run, strict, server or both (default both)")
 	postgres := f.String("postgres", "", "without VIA: PostgreSQL's major version (default: the newest installed)")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -63,6 +66,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		var err error
 		if o.Ignore, err = regexp.Compile(*ignore); err != nil {
 			return usage("-ignore: %v", err)
+		}
+	}
+	for word := range strings.SplitSeq(*modes, ",") {
+		i := slices.IndexFunc(conformance.Modes, func(m conformance.Mode) bool { return m.String() == word })
+		if i < 0 && *modes != "" {
+			return usage("-modes %s: there is no %q", *modes, word)
+		}
+		if i >= 0 {
+			o.Modes = append(o.Modes, conformance.Modes[i])
 		}
 	}
 	switch {

@@ -14,7 +14,7 @@ import (
 
 // scratch runs the suite against gateways of its own, one for each mode.
 func scratch(ctx context.Context, o conformance.Options, lineage, version, format string, stdout, stderr io.Writer) int {
-	modes := map[string][]string{"": {"strict"}, "both": {"strict", "server"}, "strict": {"strict"}, "server": {"server"}}[lineage]
+	modes := map[string][]string{"": {"server", "strict"}, "both": {"server", "strict"}, "strict": {"strict"}, "server": {"server"}}[lineage]
 	if modes == nil {
 		fmt.Fprintf(stderr, "conformance: -lineage %s: use strict, server or both\n", lineage)
 		return exitUsage
@@ -75,7 +75,7 @@ func withGateway(ctx context.Context, o conformance.Options, mode, version, form
 			code = exitNoReach
 		}
 	}()
-	g := servertest.Start(s, servertest.Options{Init: []string{}, Masks: masks(), Postgres: testenv.PostgresOptions{Version: version}})
+	g := servertest.Start(s, servertest.Options{Init: []string{}, Masks: masks(), Lineage: mode, Postgres: testenv.PostgresOptions{Version: version}})
 	o.Via, o.Direct = g.DSN(g.Agent()), g.DB.SuperDSN("orders")
 	return report(ctx, o, format, stdout, stderr)
 }

@@ -3,6 +3,7 @@
 -- as an application's role does, so that definitions can be tried as well as
 -- queries. data.sql fills the tables, again and again, with data sets A and B.
 set client_min_messages = warning;
+set lock_timeout = '10s';
 drop schema if exists conformance cascade;
 drop schema if exists conformance_shadow cascade;
 drop schema if exists conformance_mine cascade;

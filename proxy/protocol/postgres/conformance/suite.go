@@ -160,6 +160,12 @@ func (s *suite) play(c *Case, mode Mode, via bool) (*Transcript, error) {
 	if err := s.ctx.Err(); err != nil {
 		return nil, err
 	}
+	began := time.Now()
+	defer func() {
+		if took := time.Since(began); took > s.Wait/4 {
+			s.say("note: %s:%d: %s, %s took %s", c.List, c.Line, c.Name, mode, took.Round(time.Millisecond))
+		}
+	}()
 	first, err := s.session(c, via)
 	if err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ select pg_column_compression(mail) from people;
 select pg_typeof(mail), pg_typeof(p) from people p;
 --- plans by planner function
 select leak_dynamic('explain select * from conformance.people where mail > ''d''');
---- toast
+--- toast name
 select reltoastrelid::regclass::text from pg_class where relname = 'people';
 --- missing values
 select attname, attmissingval from pg_attribute where attrelid = 'people'::regclass and attnum > 0;

@@ -132,7 +132,7 @@ execute p(1);
 --- jit and friends
 set enable_seqscan = off;
 select id, mail from people where mail is not null order by id;
---- search path
+--- search path of people
 set search_path = conformance_shadow, conformance;
 select mail from people;
 select upper(mail) from people;
