@@ -58,7 +58,7 @@ TIMEOUT := 20m
 test-all: MAJORS := 14 15 16 17 18
 test-all: TIMEOUT := 90m
 test-all: export SLUICE_CRASH_ROUNDS ?= 1000
-test-all: test ## the same on PostgreSQL 14 to 18 and for longer, then with the race detector, which needs cgo
+test-all: test mask-conformance ## the same on PostgreSQL 14 to 18 and for longer, then with the race detector, which needs cgo
 	@bash $(DEPS) race
 	CGO_ENABLED=1 SLUICE_POSTGRES_MAJORS=18 SLUICE_CRASH_ROUNDS=50 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
 
