@@ -216,10 +216,17 @@ func command(line string) (Step, error) {
 func (c *Case) settle() {
 	c.Undo = len(c.Steps) == 1 && c.Steps[0].Do == VerbSend && !inside.MatchString(c.Steps[0].SQL) && !several(c.Steps[0].SQL)
 	c.Shares = c.Undo && shares.MatchString(c.Steps[0].SQL) && !keeps.MatchString(c.Steps[0].SQL)
+	c.Changes = !c.Undo && c.writes()
+}
+
+// writes says whether a case may write, if only to roll it back.
+func (c *Case) writes() bool {
 	for _, s := range c.Steps {
-		c.Changes = c.Changes || s.Do == VerbDirect || changes.MatchString(s.SQL)
+		if s.Do == VerbDirect || changes.MatchString(s.SQL) {
+			return true
+		}
 	}
-	c.Changes = c.Changes && !c.Undo
+	return false
 }
 
 // several says whether a text may hold more than one statement.

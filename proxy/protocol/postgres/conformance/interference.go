@@ -22,6 +22,10 @@ type baseline struct {
 	fails []string    // on A
 }
 
+// asksCopy is the question of a function whose owner wrote it to copy protected
+// data to where everybody can read it: a canary does not count.
+const asksCopy = "copy"
+
 var sets = [3]string{"A", "A", "B"}
 
 func (s *suite) hash(t *Transcript) [32]byte {
@@ -93,6 +97,10 @@ func (s *suite) after(c *Case, set string) error {
 // another end: a cached plan is an answer too.
 func (s *suite) restore(set string) error {
 	s.drop()
+	if !s.dirty && s.world.set == set {
+		return nil
+	}
+	s.dirty = false
 	return s.world.restore(set)
 }
 
@@ -164,6 +172,9 @@ func (s *suite) verdict(part string, t *trial) (outcome, *Finding, error) {
 	finding := func(kind, detail string) *Finding {
 		return &Finding{Kind: kind, Part: part, Name: t.c.Name, List: t.c.List, Line: t.c.Line, Mode: t.mode.String(), Statements: t.c.Text(), Detail: detail}
 	}
+	if t.found != "" && t.c.Asks == asksCopy {
+		return explained, nil, nil
+	}
 	if t.found != "" {
 		return leaked, finding("value", t.found), nil
 	}
@@ -172,11 +183,17 @@ func (s *suite) verdict(part string, t *trial) (outcome, *Finding, error) {
 	}
 	var got [3]*Transcript
 	var names [3]namer
-	for i, set := range sets {
-		err := s.restore(set)
+	order := []int{0, 1, 2}
+	if s.world.set == "B" { // the order saves a loading
+		order = []int{2, 0, 1}
+	}
+	last := ""
+	for _, i := range order {
+		err := s.restore(sets[i])
 		if err != nil {
 			return answered, nil, err
 		}
+		last = sets[i]
 		if got[i], err = s.play(t.c, t.mode, true); err != nil {
 			return answered, nil, err
 		}
@@ -188,7 +205,7 @@ func (s *suite) verdict(part string, t *trial) (outcome, *Finding, error) {
 			return "?"
 		}
 	}
-	if err := s.after(t.c, "B"); err != nil {
+	if err := s.after(t.c, last); err != nil {
 		return answered, nil, err
 	}
 	noise := differ(got[0], got[1], names[0], names[1], s.Ignore, nil)
@@ -220,10 +237,9 @@ func (s *suite) evasions() error {
 			continue
 		}
 		for _, m := range s.Modes {
-			if m != ModeSimple && c.oneMode() {
-				continue
+			if c.sends(m) {
+				trials = append(trials, &trial{c: c, mode: m})
 			}
-			trials = append(trials, &trial{c: c, mode: m})
 		}
 	}
 	s.report.Evasions, err = s.interfere("evasions", trials)

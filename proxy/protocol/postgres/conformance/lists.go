@@ -70,6 +70,18 @@ func label(all []*Case) error {
 
 func matches(name, part string) bool { return part == "" || strings.Contains(name, part) }
 
+// sends says whether a case is worth sending in a mode: what is more than one
+// statement, mostly about something else than its results, runs in two.
+func (c *Case) sends(m Mode) bool {
+	switch {
+	case m == ModeSimple:
+		return true
+	case c.oneMode():
+		return false
+	}
+	return len(c.Steps) == 1 || m == ModeBinary
+}
+
 // oneMode says that the modes make no difference: no step leaves the protocol
 // open.
 func (c *Case) oneMode() bool {

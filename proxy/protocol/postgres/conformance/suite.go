@@ -39,6 +39,7 @@ type suite struct {
 	world  *world
 	become string // what the owner's session says to have the gateway's rights
 	report *Report
+	dirty  bool             // tables have been written to since they were filled
 	kept   map[bool]*client // sessions that are free, by whether they go via the gateway
 }
 
@@ -178,6 +179,7 @@ func (s *suite) play(c *Case, mode Mode, via bool) (*Transcript, error) {
 			return nil, unreachable("begin", err)
 		}
 	}
+	s.dirty = s.dirty || c.writes()
 	t := &Transcript{}
 	var pipe []byte
 	piping := false

@@ -77,7 +77,7 @@ select mail from people where ctid = '(0,1)';
 select * from heap_page_items(get_raw_page('people', 0));
 --- logical decoding
 select * from pg_logical_slot_peek_changes('none', null, null);
---- current query
+--- current query [filter]
 select current_query(), mail from people where mail = 'canary1@hush.example';
 --- event of another session
 select wait_event, query from pg_stat_activity where query ilike '%people%';

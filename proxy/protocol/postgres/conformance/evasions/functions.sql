@@ -49,19 +49,19 @@ select 'x'::text || 1;
 --- catalog shadowed by a view
 set search_path = conformance_shadow, pg_catalog;
 select relname from pg_class;
---- setting kept by a function
+--- setting kept by a function [copy]
 select leak_setting();
 select current_setting('my.kept', true);
---- setting kept by a function, shown
+--- setting kept by a function, shown [copy]
 select leak_setting();
 show my.kept;
---- setting kept by a function, listed
+--- setting kept by a function, listed [copy]
 select leak_setting();
 select setting from pg_settings where name = 'my.kept';
---- setting reported by the server
+--- setting reported by the server [copy]
 select leak_status();
 select current_setting('application_name');
---- setting reported in activity
+--- setting reported in activity [copy]
 select leak_status();
 select application_name from pg_stat_activity where pid = pg_backend_pid();
 --- temporary table made by a function
@@ -70,10 +70,10 @@ select * from kept;
 --- temporary table made by a function, computed
 select leak_temp();
 select upper(mail) from kept;
---- table filled by a function
+--- table filled by a function [copy]
 select leak_sink();
 select t from sink;
---- large object made by a function
+--- large object made by a function [copy]
 begin;
 select leak_lo();
 select lo_get(oid) from pg_largeobject_metadata order by oid desc limit 1;
@@ -111,7 +111,7 @@ select leak_notify();
 listen chan;
 notify chan, 'nothing secret';
 select 1;
---- trigger copies to a log
+--- trigger copies to a log [copy]
 insert into audited values (1, 'x');
 select t from log;
 --- trigger copies, returning

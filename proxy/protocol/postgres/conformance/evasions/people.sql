@@ -323,7 +323,7 @@ select mail::json from people where id = 1;
 select id from people where mail::uuid is null;
 --- cast failure to inet guarded [filter]
 select id from people where case when mail like 'canary1%' then 1 / 0 = 1 else true end;
---- division by length
+--- division by length [error]
 select 1 / (length(mail) - 20) from people where id = 1;
 --- numeric overflow by value
 select (length(mail) * 2000000000)::int from people where id = 1;

@@ -406,10 +406,10 @@ commit;
 begin isolation level repeatable read;
 select length(pg_export_snapshot()) > 0, mail from people where id = 1;
 rollback;
---- other session sees no literal
+--- other session sees no literal [filter]
 \other select mail from people where mail = 'canary7@hush.example';
 select query from pg_stat_activity where query like '%hush%';
---- activity of others by function
+--- activity of others by function [filter]
 \other select 1 from people where mail = 'canary7@hush.example';
 select query from pg_stat_get_activity(null);
 --- locks of people
