@@ -53,7 +53,7 @@ func (s Step) String() string {
 	case VerbSimple:
 		return `\simple ` + s.SQL
 	case VerbOther:
-		return `\other ` + s.SQL
+		return "\\other " + s.SQL
 	case VerbDirect:
 		return `\direct ` + s.SQL
 	case VerbParse:
@@ -121,20 +121,18 @@ func local(sql string) string {
 // Read reads a list. A case begins with "--- name: word" or, if it asks a
 // question that masks cannot stop, "--- name: word [asks]"; the word may be
 // absent. Statements end with ; at the end of a line. A line that begins with a
-// backslash is a step of its own: \simple, \other, \direct SQL; \parse NAME SQL;
+// backslash is a step of its own: \simple, \direct, \other SQL; \parse NAME SQL;
 // \run NAME [binary] [rows=N]; \pipe and \sync.
 func Read(list, text string) ([]*Case, error) {
 	var cases []*Case
 	var pending strings.Builder
 	at := 0
-	fail := func(format string, args ...any) ([]*Case, error) {
-		return nil, fmt.Errorf("conformance: %s:%d: %s", list, at, fmt.Sprintf(format, args...))
-	}
+	fail := func(problem string) error { return fmt.Errorf("conformance: %s:%d: %s", list, at, problem) }
 	for line := range strings.SplitAfterSeq(text, "\n") {
 		at++
 		if rest, ok := strings.CutPrefix(line, "--- "); ok {
 			if strings.TrimSpace(pending.String()) != "" {
-				return fail("the statement before this line has no ; at the end")
+				return nil, fail("the statement before this line has no ; at the end")
 			}
 			pending.Reset()
 			c := &Case{List: list, Line: at}
@@ -153,7 +151,7 @@ func Read(list, text string) ([]*Case, error) {
 		if pending.Len() == 0 && strings.HasPrefix(line, `\`) {
 			s, err := command(strings.TrimSpace(line))
 			if err != nil {
-				return fail("%v", err)
+				return nil, fail(err.Error())
 			}
 			c.Steps = append(c.Steps, s)
 			continue
@@ -166,7 +164,7 @@ func Read(list, text string) ([]*Case, error) {
 		}
 	}
 	if strings.TrimSpace(pending.String()) != "" {
-		return fail("the last statement has no ; at the end")
+		return nil, fail("the last statement has no ; at the end")
 	}
 	for _, c := range cases {
 		c.settle()
@@ -180,7 +178,7 @@ func command(line string) (Step, error) {
 	switch word {
 	case `\simple`:
 		return Step{Do: VerbSimple, SQL: local(rest)}, nil
-	case `\other`:
+	case "\\other":
 		return Step{Do: VerbOther, SQL: local(rest)}, nil
 	case `\direct`:
 		return Step{Do: VerbDirect, SQL: local(rest)}, nil

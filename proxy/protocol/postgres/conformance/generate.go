@@ -120,14 +120,14 @@ func (g *generator) source(outer []visible, depth int) (string, visible) {
 			return fmt.Sprintf("lateral (values (%s, %s)) as %s(%s)", e, n, alias, strings.Join(names, ", ")),
 				visible{alias, []seen{{names[0], text, secret}, {names[1], number, ns}}}
 		case g.chance(20):
-			a, as := g.body(nil, depth-1, 2, []kind{text, number})
-			b, bs := g.body(nil, depth-1, 2, []kind{text, number})
+			a, as := g.body(depth-1, 2, []kind{text, number})
+			b, bs := g.body(depth-1, 2, []kind{text, number})
 			names := g.names(2)
 			return fmt.Sprintf("(%s union all %s) as %s(%s)", a, b, alias, strings.Join(names, ", ")),
 				visible{alias, []seen{{names[0], text, as[0] || bs[0]}, {names[1], number, as[1] || bs[1]}}}
 		}
 		kinds := []kind{g.kind(), g.kind()}
-		q, secrets := g.body(nil, depth-1, 2, kinds)
+		q, secrets := g.body(depth-1, 2, kinds)
 		names := g.names(2)
 		return fmt.Sprintf("(%s) as %s(%s)", q, alias, strings.Join(names, ", ")),
 			visible{alias, []seen{{names[0], kinds[0], secrets[0]}, {names[1], kinds[1], secrets[1]}}}
@@ -139,13 +139,13 @@ func (g *generator) source(outer []visible, depth int) (string, visible) {
 func (g *generator) kind() kind { return pick(g, text, text, text, number, number, boolean, document) }
 
 // from makes FROM and what it lets be seen. Joins are on unprotected keys.
-func (g *generator) from(outer []visible, depth int) (string, []visible) {
+func (g *generator) from(depth int) (string, []visible) {
 	first, v := g.source(nil, depth)
 	sc := []visible{v}
 	if !g.chance(45) {
 		return first, sc
 	}
-	second, w := g.source(append(append([]visible(nil), outer...), sc...), depth)
+	second, w := g.source(sc, depth)
 	sc = append(sc, w)
 	if g.chance(35) {
 		// All pairs, but not too many.
@@ -156,15 +156,14 @@ func (g *generator) from(outer []visible, depth int) (string, []visible) {
 
 // body is SELECT … with columns of given kinds, and says which depend on
 // protected values.
-func (g *generator) body(outer []visible, depth, width int, kinds []kind) (string, []bool) {
-	from, sc := g.from(outer, depth)
-	all := append(append([]visible(nil), outer...), sc...)
+func (g *generator) body(depth, width int, kinds []kind) (string, []bool) {
+	from, all := g.from(depth)
 	list, secrets := make([]string, width), make([]bool, width)
 	grouped := g.chance(12)
 	group, _ := "", false
 	if grouped {
 		var ok bool
-		if group, _, ok = g.column(sc, text, true); !ok {
+		if group, _, ok = g.column(all, text, true); !ok {
 			grouped = false
 		}
 	}
@@ -204,10 +203,10 @@ func (g *generator) statement() (string, []bool) {
 	for i := range kinds {
 		kinds[i] = g.kind()
 	}
-	q, secrets := g.body(nil, pick(g, 0, 1, 1, 2, 3, 3), width, kinds)
+	q, secrets := g.body(pick(g, 0, 1, 1, 2, 3, 3), width, kinds)
 	switch g.r.IntN(14) {
 	case 0, 1:
-		other, more := g.body(nil, 2, width, kinds)
+		other, more := g.body(2, width, kinds)
 		op := "union all"
 		if g.chance(20) && !hasDocument(kinds) {
 			op = pick(g, "union", "except", "intersect")

@@ -39,8 +39,7 @@ type world struct {
 	owner  *client
 	role   string // that the gateway logs in as
 	oids   map[uint32]string
-	state  string // of definitions, when they were made
-	major  string
+	state  string             // of definitions, when they were made
 	canary map[string]*canary // by data set
 	set    string
 }
