@@ -40,7 +40,7 @@ type Verb int
 const (
 	VerbSend   Verb = iota // a statement, in the protocol of the mode
 	VerbSimple             // a statement, in the simple protocol whatever the mode
-	VerbOther              // a statement on a second session through the gateway
+	VerbSecond             // a statement on a second session through the gateway
 	VerbDirect             // a statement of the owner, beside the gateway
 	VerbParse              // Parse and Describe of a named statement
 	VerbRun                // Bind, Describe and Execute of it
@@ -52,8 +52,8 @@ func (s Step) String() string {
 	switch s.Do {
 	case VerbSimple:
 		return `\simple ` + s.SQL
-	case VerbOther:
-		return "\\other " + s.SQL
+	case VerbSecond:
+		return "\\second " + s.SQL
 	case VerbDirect:
 		return `\direct ` + s.SQL
 	case VerbParse:
@@ -121,7 +121,7 @@ func local(sql string) string {
 // Read reads a list. A case begins with "--- name: word" or, if it asks a
 // question that masks cannot stop, "--- name: word [asks]"; the word may be
 // absent. Statements end with ; at the end of a line. A line that begins with a
-// backslash is a step of its own: \simple, \direct, \other SQL; \parse NAME SQL;
+// backslash is a step of its own: \simple, \direct, \second SQL; \parse NAME SQL;
 // \run NAME [binary] [rows=N]; \pipe and \sync.
 func Read(list, text string) ([]*Case, error) {
 	var cases []*Case
@@ -178,8 +178,8 @@ func command(line string) (Step, error) {
 	switch word {
 	case `\simple`:
 		return Step{Do: VerbSimple, SQL: local(rest)}, nil
-	case "\\other":
-		return Step{Do: VerbOther, SQL: local(rest)}, nil
+	case "\\second":
+		return Step{Do: VerbSecond, SQL: local(rest)}, nil
 	case `\direct`:
 		return Step{Do: VerbDirect, SQL: local(rest)}, nil
 	case `\pipe`:

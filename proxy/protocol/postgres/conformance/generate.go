@@ -160,7 +160,7 @@ func (g *generator) body(depth, width int, kinds []kind) (string, []bool) {
 	from, all := g.from(depth)
 	list, secrets := make([]string, width), make([]bool, width)
 	grouped := g.chance(12)
-	group, _ := "", false
+	group := ""
 	if grouped {
 		var ok bool
 		if group, _, ok = g.column(all, text, true); !ok {

@@ -196,7 +196,7 @@ func (s *suite) play(c *Case, mode Mode, via bool) (*Transcript, error) {
 				mode = max(mode, ModeExtended)
 			}
 			pipe, _ = encode(pipe, step, mode)
-		case step.Do == VerbOther:
+		case step.Do == VerbSecond:
 			if second == nil {
 				if second, err = s.start(via); err != nil {
 					return nil, err

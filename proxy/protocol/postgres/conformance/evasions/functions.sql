@@ -100,13 +100,13 @@ do $$ begin perform pg_notify('chan', (select mail from people where id = 1)); e
 select 1;
 unlisten *;
 --- notify across sessions
-\other listen chan;
+\second listen chan;
 select pg_notify('chan', (select mail from people where id = 1));
-\other select 1;
+\second select 1;
 --- notify by function across sessions
-\other listen chan;
+\second listen chan;
 select leak_notify();
-\other select 1;
+\second select 1;
 --- notify plain
 listen chan;
 notify chan, 'nothing secret';

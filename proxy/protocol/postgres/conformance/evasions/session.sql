@@ -208,7 +208,7 @@ create or replace temp view v as select mail as x from people;
 create view conformance.mine as select city as x from people;
 \parse s select upper(x) from mine
 \run s
-\other create or replace view conformance.mine as select mail as x from people;
+\second create or replace view conformance.mine as select mail as x from people;
 \run s
 --- prepared, then the owner replaces the view
 \direct create view conformance.mine as select city as x from people; grant select on conformance.mine to public;
@@ -266,7 +266,7 @@ create temp table kept as execute p;
 select v from kept;
 --- prepared statements listed
 prepare p as select 'x' from people where mail = 'canary5@hush.example';
-\other select statement from pg_prepared_statements;
+\second select statement from pg_prepared_statements;
 select name, statement from pg_prepared_statements;
 --- cursor binary
 begin;
@@ -407,10 +407,10 @@ begin isolation level repeatable read;
 select length(pg_export_snapshot()) > 0, mail from people where id = 1;
 rollback;
 --- other session sees no literal [filter]
-\other select mail from people where mail = 'canary7@hush.example';
+\second select mail from people where mail = 'canary7@hush.example';
 select query from pg_stat_activity where query like '%hush%';
 --- activity of others by function [filter]
-\other select 1 from people where mail = 'canary7@hush.example';
+\second select 1 from people where mail = 'canary7@hush.example';
 select query from pg_stat_get_activity(null);
 --- locks of people
 begin;
