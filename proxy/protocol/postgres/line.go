@@ -60,7 +60,7 @@ func (l *line) pump(buf []byte, take func([]byte) bool) error {
 		return l.readErr
 	}
 	for {
-		n, err := l.Conn.Read(buf)
+		n, err := l.Read(buf)
 		if n > 0 && !take(buf[:n]) {
 			return nil
 		}
@@ -77,7 +77,7 @@ func (l *line) send(b []byte, patience time.Duration) error {
 		if patience > 0 {
 			l.SetWriteDeadline(time.Now().Add(patience))
 		}
-		_, err := l.Conn.Write(b)
+		_, err := l.Write(b)
 		return err
 	}
 	l.out, l.patience, l.timed, l.writeErr = b, patience, false, nil

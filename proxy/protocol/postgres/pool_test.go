@@ -133,7 +133,7 @@ func TestPool(t *testing.T) {
 
 	used := false
 	for _, e := range g.Records(audit.CredUse) {
-		used = used || e.Record.Detail["sessions_before"] == "1"
+		used = used || e.Detail["sessions_before"] == "1"
 	}
 	if !used {
 		t.Error("no record says that a session got a connection that was used before")

@@ -38,6 +38,23 @@ connection "postgres" "plain" {
   }
 }
 
+connection "postgres" "pooled" {
+  address  = "DATABASE"
+  database = "orders"
+  user     = "crew_app"
+  password = env("ORDERS_PASSWORD")
+  labels   = { environment = "production" }
+  tls {
+    mode = "disable"
+  }
+  postgres {
+    lineage = "server"
+  }
+  pool {
+    size = 8
+  }
+}
+
 connection "postgres" "masked" {
   address  = "DATABASE"
   database = "orders"

@@ -44,6 +44,7 @@ type stage struct {
 	children []*child
 	gateway  *child
 	variants []*variant
+	newText  string // the file of that script
 }
 
 // variants by name, as the table calls them.
@@ -54,6 +55,7 @@ const (
 	plain   = "Sluice"
 	masking = "Sluice, masks"
 	finding = "Sluice, masks and pii"
+	pooling = "Sluice, pool"
 )
 
 // child is a process of ours; a goroutine waits for it, and kill for that.
@@ -81,6 +83,10 @@ func setUp(ctx context.Context, o options) (s *stage, err error) {
 	if s.pg, err = testenv.StartPostgres(ctx, testenv.PostgresOptions{
 		Settings: map[string]string{"max_connections": "300", "shared_buffers": "256MB"},
 		Init:     []string{"CREATE ROLE crew_app LOGIN PASSWORD '" + databasePassword + "'", "ALTER ROLE crew_app SET log_min_messages = fatal", "CREATE DATABASE orders OWNER crew_app"}}); err != nil {
+		return s, err
+	}
+	s.newText = filepath.Join(s.dir, "new.sql")
+	if err := os.WriteFile(s.newText, []byte(newText), 0o600); err != nil {
 		return s, err
 	}
 	to := s.pg.DSN("orders", "crew_app", databasePassword)
@@ -200,7 +206,7 @@ func (s *stage) startGateway(ctx context.Context) error {
 		return err
 	}
 	token := s.op.IssueSize(1500, testenv.Claims{"sub": "analyst-3", "groups": []string{"crew-support"}, "kind": "human", "exp": time.Now().Add(12 * time.Hour).Unix()})
-	for _, v := range []struct{ name, connection string }{{plain, "plain"}, {masking, "masked"}, {finding, "scanned"}} {
+	for _, v := range []struct{ name, connection string }{{plain, "plain"}, {pooling, "pooled"}, {masking, "masked"}, {finding, "scanned"}} {
 		u := url.URL{Scheme: "postgresql", User: url.UserPassword("bench", token), Host: ports[0], Path: "/" + v.connection, RawQuery: "sslmode=disable"}
 		s.add(v.name, u.String(), s.gateway.cmd.Process.Pid)
 	}

@@ -57,7 +57,7 @@ func (t *table) print(w io.Writer, s *stage, o options, m []growth, took time.Du
 	for _, g := range m {
 		fmt.Fprintf(w, "| %s | %d | %.0f | %.0f |\n", g.name, g.rows, float64(g.before)/(1<<20), float64(g.most)/(1<<20))
 	}
-	fmt.Fprintf(w, "\n“Sluice” has everything on (token, policies guardrails, agents and probing, plugin sqlrisk, audit, recording) and no mask that applies; “masks” masks columns that are read; “and pii” also looks into every other cell.\nTo run it again: `make bench`, or `go run ./proxy/testenv/bench -size %d -repeats %d -rows %d`. Each row by hand:\n\n", o.size, o.repeats, o.rows)
+	fmt.Fprintf(w, "\n“Sluice” has everything on (token, policies guardrails, agents and probing, plugin sqlrisk, audit, recording) and no mask that applies; “pool” keeps connections to the database; “masks” masks columns that are read; “and pii” also looks into every other cell.\nTo run it again: `make bench`, or `go run ./proxy/testenv/bench -size %d -repeats %d -rows %d`. Each row by hand:\n\n", o.size, o.repeats, o.rows)
 	for _, r := range t.results {
 		fmt.Fprintf(w, "- %s: `%s`\n", r.workload.name, r.workload.command)
 	}

@@ -24,8 +24,14 @@ type workload struct {
 }
 
 // withoutPii leaves the plugin out where few cells are read: one column that
-// is masked anyway.
-func withoutPii(variant string) bool { return variant == finding }
+// is masked anyway; and the pool where nothing is connected.
+func withoutPii(variant string) bool { return variant == finding || variant == pooling }
+
+func withoutPool(variant string) bool { return variant == pooling }
+
+// newText is a statement of another shape each time, which nothing that was
+// learnt of an earlier one fits.
+const newText = "\\set aid random(1, 100000)\n\\set r random(1, 1000000000)\nSELECT abalance AS a:r FROM pgbench_accounts WHERE aid = :aid;\n"
 
 func workloads(s *stage, o options) []workload {
 	var all []workload
@@ -37,13 +43,14 @@ func workloads(s *stage, o options) []workload {
 	}
 	queries, calls := 10*o.size, 25*o.size
 	return append(all,
-		pgbench(s, "connection per transaction, 4", "connections", withoutPii, "-S", "-C", "-c", "4", "-j", "2", "-t", strconv.Itoa(50*o.size)),
+		pgbench(s, "new text each time, simple, 8", "tx", withoutPii, "-M", "simple", "-f", s.newText, "-c", "8", "-j", "2", "-t", strconv.Itoa(150*o.size)),
+		pgbench(s, "connection per transaction, 4", "connections", func(variant string) bool { return variant == finding }, "-S", "-C", "-c", "4", "-j", "2", "-t", strconv.Itoa(50*o.size)),
 		workload{name: "one CrewAI call", unit: "calls", command: "a new connection and its 12 statements, as NL2SQLTool with SQLAlchemy and psycopg2 sends them",
 			do: func(ctx context.Context, dsn string) (int, time.Duration, error) { return crewCalls(ctx, dsn, calls) }},
 		workload{name: "10,000 rows of 10 columns", unit: "queries", command: "SELECT * FROM wide (extended, text), rows read and thrown away",
-			do: func(ctx context.Context, dsn string) (int, time.Duration, error) { return wideRows(ctx, dsn, queries) }},
+			do: func(ctx context.Context, dsn string) (int, time.Duration, error) { return wideRows(ctx, dsn, queries) }, skip: withoutPool},
 		workload{name: fmt.Sprintf("COPY of %d rows out", o.rows), unit: "copies", command: "COPY big TO STDOUT, 3 columns, thrown away",
-			do: func(ctx context.Context, dsn string) (int, time.Duration, error) { return copyOut(ctx, dsn, o.rows) }},
+			do: func(ctx context.Context, dsn string) (int, time.Duration, error) { return copyOut(ctx, dsn, o.rows) }, skip: withoutPool},
 	)
 }
 
