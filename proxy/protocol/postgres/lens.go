@@ -3,9 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -39,6 +37,7 @@ type lens struct {
 
 	view   *catalog.View
 	viewOf *catalog.Snapshot
+	of     viewKey
 
 	// own is what the session's open transaction has made of the catalog, for
 	// itself alone, until it ends; nil is as all see it.
@@ -148,15 +147,6 @@ func cell(row [][]byte, i int) string {
 func (l *lens) reload(ctx context.Context) error {
 	_, err := l.live.Reload(ctx)
 	return err
-}
-
-// key says what an analysis depends on besides its text.
-func (l *lens) key(s *catalog.Snapshot) string {
-	unknown := ""
-	if l.unsure || l.unsureTemp {
-		unknown = "?"
-	}
-	return fmt.Sprintf("%s\x00%d\x00%s\x00%s\x00%s\x00%s\x00%s", l.database, s.Version(), l.pathText, l.role, l.path.TempSchema, strings.Join(l.path.Temp, ","), unknown)
 }
 
 // look is the view of the moment.
