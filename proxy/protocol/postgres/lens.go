@@ -30,6 +30,7 @@ type lens struct {
 	// unsure: the search_path or the role may have changed; unsureTemp: the
 	// temporary objects. stale: the catalog has, by this session's DDL.
 	unsure, unsureTemp, stale bool
+	doubt                     uint64 // which spell of these it is, see moves
 	// moved: the open transaction has changed one of these, so that its
 	// rollback changes it back.
 	moved   bool
@@ -131,6 +132,7 @@ func (l *lens) learn(p *probe) {
 		l.unsureTemp = false
 		if l.path.TempSchema != "" {
 			l.stale = true // the snapshot lacks what is in it
+			l.moves()
 		}
 	}
 	l.view = nil
@@ -154,9 +156,9 @@ func (l *lens) look(s *catalog.Snapshot) *catalog.View {
 	if l.view == nil || l.viewOf != s {
 		l.view, l.viewOf = s.Session(l.path), s
 	}
-	if l.unsure || l.unsureTemp {
+	if l.doubtful() {
 		p := l.path
-		p.Unknown = p.Unknown || l.unsure
+		p.Unknown = p.Unknown || l.unsure || l.stale
 		p.TempUnknown = p.TempUnknown || l.unsureTemp
 		return s.Session(p)
 	}
@@ -362,7 +364,10 @@ func (l *lens) effect(m *machine, a *analysis) {
 	if a.changesCatalog {
 		l.stale = true
 	}
-	l.moved = l.moved || a.changesPath || a.changesTemp || a.changesCatalog
+	if a.changesPath || a.changesTemp || a.changesCatalog {
+		l.moved = true
+		l.moves()
+	}
 }
 
 // completed notes a command tag.
@@ -382,5 +387,6 @@ func (l *lens) completed(run *running) {
 			l.unsureTemp = true
 		}
 		l.moved = false
+		l.moves()
 	}
 }

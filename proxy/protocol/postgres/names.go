@@ -106,7 +106,7 @@ func (m *machine) answersFirst(typ byte, body []byte) bool {
 // command under way has ended, and the gateway can ask the server then. Inside
 // one pipeline it cannot, and what comes behind is judged by unknown names.
 func (m *machine) unsure() bool {
-	return (m.lens.unsure || m.lens.unsureTemp || m.lens.stale) && len(m.queue) > 0 && !m.unsynced
+	return m.lens.doubtful() && len(m.queue) > 0 && !m.unsynced
 }
 
 // unsettled says whether a message is about a name whose last change belongs

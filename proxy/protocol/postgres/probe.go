@@ -88,6 +88,7 @@ func (m *machine) wantReload() bool {
 	if m.tx == 'I' && m.lens.own != nil {
 		m.lens.own, m.lens.ownProtected, m.lens.view = nil, nil, nil
 		m.lens.stale = true
+		m.lens.moves()
 	}
 	if !m.lens.stale || m.tx == 'E' || len(m.queue) > 0 || m.unsynced || m.ended {
 		return false

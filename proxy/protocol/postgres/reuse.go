@@ -72,6 +72,10 @@ func (m *machine) reuse(e *entry, run *running) bool {
 		m.toServer = wire.AppendParse(m.toServer, name, string(a.text), nil)
 	}
 	e.reuses = true
+	if m.statements[""] != nil { // a Query takes the unnamed statement away
+		delete(m.statements, "")
+		m.toServer = wire.AppendClose(m.toServer, 'S', "")
+	}
 	m.toServer = wire.AppendBind(m.toServer, name)
 	m.toServer = wire.Describe(m.toServer, 'P', "")
 	m.toServer = wire.AppendExecute(m.toServer, "")

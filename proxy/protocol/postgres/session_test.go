@@ -55,6 +55,22 @@ func TestNamesFollowTheSession(t *testing.T) {
 		r.want("and back", r.until('Z'), "", "a***@example.com", "")
 		canary(t, r)
 	})
+	t.Run("search_path in pipelines", func(t *testing.T) {
+		r := login(t, g, g.Agent())
+		set := func(path string) []byte {
+			return bytes.Join([][]byte{parse("", "SET search_path TO "+path), bind("", "", 0), execute("", 0)}, nil)
+		}
+		run := bytes.Join([][]byte{bind("", "s", 0), execute("", 0)}, nil)
+		r.send(parse("s", one), syncing)
+		r.until('Z')
+		// Judged under the other path, then planned under the first again and
+		// not run: what was judged last is not what the next one runs.
+		r.send(set("other"), run, set("public"), bind("", "s", 0), syncing)
+		r.want("other's", r.until('Z'), "", "open@other.example", "")
+		r.send(set("public"), run, syncing)
+		r.want("public's", r.until('Z'), "", "a***@example.com", "")
+		canary(t, r)
+	})
 	t.Run("temporary tables", func(t *testing.T) {
 		r := login(t, g, g.Agent())
 		r.must("CREATE TEMP TABLE orders (id integer, item text)")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"sluice.dev/proxy/protocol/postgres/catalog"
 )
@@ -17,20 +18,30 @@ type viewKey struct {
 	role    string
 	schema  string
 	temp    []string
-	unsure  bool
+	doubt   uint64
 }
+
+// doubts counts, over all sessions, how often one lost sight of what names mean.
+var doubts atomic.Uint64
+
+// moves notes that names may mean something else from here on, until the
+// server has been asked. What is worked out meanwhile holds for this very spell
+// of doubt in this session: the next one may be about other names.
+func (l *lens) moves() { l.doubt = doubts.Add(1) }
+
+// doubtful says whether names may mean something else than the lens knows.
+func (l *lens) doubtful() bool { return l.unsure || l.unsureTemp || l.stale }
 
 // key says what an analysis depends on besides its text.
 func (l *lens) key(s *catalog.Snapshot) string {
-	k, p, unsure := &l.of, &l.path, l.unsure || l.unsureTemp
-	if k.text != "" && k.version == s.Version() && k.path == l.pathText && k.role == l.role && k.schema == p.TempSchema && k.unsure == unsure && slices.Equal(k.temp, p.Temp) {
+	k, p, doubt := &l.of, &l.path, uint64(0)
+	if l.doubtful() {
+		doubt = l.doubt
+	}
+	if k.text != "" && k.version == s.Version() && k.path == l.pathText && k.role == l.role && k.schema == p.TempSchema && k.doubt == doubt && slices.Equal(k.temp, p.Temp) {
 		return k.text
 	}
-	*k = viewKey{version: s.Version(), path: l.pathText, role: l.role, schema: p.TempSchema, temp: slices.Clone(p.Temp), unsure: unsure}
-	unknown := ""
-	if unsure {
-		unknown = "?"
-	}
-	k.text = fmt.Sprintf("%s\x00%d\x00%s\x00%s\x00%s\x00%s\x00%s", l.database, k.version, k.path, k.role, k.schema, strings.Join(k.temp, ","), unknown)
+	*k = viewKey{version: s.Version(), path: l.pathText, role: l.role, schema: p.TempSchema, temp: slices.Clone(p.Temp), doubt: doubt}
+	k.text = fmt.Sprintf("%s\x00%d\x00%s\x00%s\x00%s\x00%s\x00%d", l.database, k.version, k.path, k.role, k.schema, strings.Join(k.temp, ","), doubt)
 	return k.text
 }

@@ -18,9 +18,12 @@ func StrictText(stmts []*pg.Node, view *catalog.View, protected *catalog.Protect
 	changed := false
 	for i, n := range stmts {
 		out[i] = Strict(n, view, protected)
-		if changed && !protected.Empty() && out[i].Refuse == "" && namesThings(inner(n)) {
-			out[i].Refuse = "strict lineage: an earlier statement of the same message can change what names mean here"
-			out[i].Hint = "Send the statements one by one."
+		if changed && !protected.Empty() && namesThings(inner(n)) {
+			// Also where it is refused for another reason, which may be void by then.
+			if out[i].Refuse == "" {
+				out[i].Refuse = "strict lineage: an earlier statement of the same message can change what names mean here"
+				out[i].Hint = "Send the statements one by one."
+			}
 			out[i].EarlierChanges = true
 			out[i].Facts = Unknown()
 			out[i].Touches, out[i].Scrub = true, true

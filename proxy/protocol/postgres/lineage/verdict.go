@@ -80,8 +80,9 @@ type Verdict struct {
 	// Unresolved: it is refused because the catalog lacks a name that it uses.
 	// A caller may load the catalog again and ask once more.
 	Unresolved bool
-	// EarlierChanges: it is refused because an earlier statement of the same
-	// message can change what its names mean.
+	// EarlierChanges: an earlier statement of the same message can change what
+	// its names mean, for which it is refused: nothing that is known of them now
+	// may stand for it.
 	EarlierChanges bool
 	// Scrub: errors and notices of this statement can hold protected values
 	// (masking.md 8).
