@@ -3,8 +3,6 @@ package plugin
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,21 +39,13 @@ func (r *Runtime) Load(ctx context.Context, s Spec) (*Module, error) {
 	for _, g := range s.Grants {
 		m.grants[g] = true
 	}
-	sum := sha256.Sum256(s.Wasm)
-	m.digest = hex.EncodeToString(sum[:])
+	m.digest = DigestOf(s.Wasm)
 	if attribute, err := s.trusted(m.digest); err != nil {
 		return fail(attribute, err)
 	}
-	metered, err := meter.Rewrite(s.Wasm, m.limits.meter())
+	metered, err := m.compile(ctx, s.Wasm)
 	if err != nil {
-		return fail("module", fmt.Errorf("the module is refused: %w", err))
-	}
-	if err := checkInterface(metered); err != nil {
 		return fail("module", err)
-	}
-	m.compiled, err = r.wasm.CompileModule(ctx, metered.Wasm)
-	if err != nil {
-		return fail("module", fmt.Errorf("the module does not compile: %w", err))
 	}
 	ok := false
 	defer func() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/text/language"
@@ -39,6 +40,9 @@ type Manifest struct {
 	Vectors string `json:"vectors,omitempty"`
 }
 
+// capabilities are what a manifest may ask for and an operator grant.
+var capabilities = []string{"log", "pseudonym"}
+
 func readManifest(b []byte) (Manifest, error) {
 	var m Manifest
 	if len(b) > MaxManifest {
@@ -69,8 +73,8 @@ func readManifest(b []byte) (Manifest, error) {
 		}
 	}
 	for _, c := range m.Capabilities {
-		if !slices.Contains([]string{"pseudonym", "log"}, c) {
-			return m, fmt.Errorf("the manifest asks for the capability %.40q: this gateway has pseudonym and log", c)
+		if !slices.Contains(capabilities, c) {
+			return m, fmt.Errorf("the manifest asks for the capability %.40q: this gateway has %s", c, strings.Join(capabilities, ", "))
 		}
 	}
 	if len(m.Kinds) > 256 {

@@ -81,6 +81,7 @@ func (a *app) root() *cobra.Command {
 		a.fmt(),
 		a.holds(),
 		a.plan(),
+		a.plugin(),
 		a.policy(),
 		a.reload(),
 		a.serve(),
