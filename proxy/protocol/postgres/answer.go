@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgproto3/v2"
@@ -107,19 +108,52 @@ func get(fields []field, typ byte) string {
 
 // scrub takes out of a server's error or notice what may quote a protected
 // value (reference/masking.md 8): the message becomes a fixed one for its
-// SQLSTATE; detail, hint, context and internal query go.
+// SQLSTATE; detail, hint, context and internal query go. What code on the
+// server has raised has its SQLSTATE and the names of objects chosen by that
+// code, character by character if it likes, so they go too.
 func scrub(fields []field) []field {
 	var out []field
+	code, byCode := get(fields, 'C'), raisedByCode(fields)
+	if byCode {
+		code = codeOfCode(code, get(fields, 'V'), get(fields, 'R'))
+	}
 	for _, f := range fields {
 		switch f.typ {
 		case 'M':
-			out = append(out, field{'M', "sluice: " + fixedMessage(get(fields, 'C')) + " (the text is hidden: the statement touches protected columns)"})
+			out = append(out, field{'M', "sluice: " + fixedMessage(code) + " (the text is hidden: the statement touches protected columns)"})
+		case 'C':
+			out = append(out, field{'C', code})
 		case 'D', 'H', 'W', 'q', 'p':
+		case 's', 't', 'c', 'd', 'n', 'F', 'L', 'R':
+			if !byCode {
+				out = append(out, f)
+			}
 		default:
 			out = append(out, f)
 		}
 	}
 	return out
+}
+
+// raisedByCode says whether an error or notice came up inside a function or
+// procedure: the server then tells the context, which that code cannot leave out.
+func raisedByCode(fields []field) bool {
+	return get(fields, 'W') != "" || get(fields, 'q') != "" || get(fields, 'R') == "exec_stmt_raise"
+}
+
+// codeOfCode is what stands for an SQLSTATE that code has raised: those by which
+// clients decide to try again stay, unless RAISE chose them.
+func codeOfCode(code, severity, routine string) string {
+	switch {
+	case severity == "WARNING":
+		return "01000"
+	case severity != "ERROR" && severity != "FATAL" && severity != "PANIC":
+		return "00000"
+	}
+	if slices.Contains([]string{"40001", "40P01", "55P03", "57014"}, code) && routine != "exec_stmt_raise" {
+		return code
+	}
+	return "P0001"
 }
 
 // fixedMessage is a message for the class of an SQLSTATE (PostgreSQL
@@ -154,6 +188,8 @@ func fixedMessage(code string) string {
 		return "permission denied"
 	case "00000":
 		return "a notice"
+	case "P0001":
+		return "a function or procedure has failed"
 	}
 	if len(code) < 2 {
 		return "error"

@@ -333,7 +333,7 @@ func (m *machine) endAsk() {
 // user's has put into it. The analyser's own words quote the statement, and
 // nothing else; code that ran meanwhile leaves its context.
 func (m *machine) cleanAnalysis(fields []field) []field {
-	if get(fields, 'W') == "" && get(fields, 'q') == "" && get(fields, 'R') != "exec_stmt_raise" {
+	if !raisedByCode(fields) {
 		return fields
 	}
 	return scrub(fields)

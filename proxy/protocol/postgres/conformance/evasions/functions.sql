@@ -264,3 +264,22 @@ select upper(mail) from people;
 --- forged tree at planning
 prepare p as select forge('({QUERY :commandType 1 :targetList <>})') + n, (select upper(mail) from people limit 1) from nums where n < 2;
 execute p;
+--- raise chooses names and an sqlstate, as a notice
+create function conformance.mine(t text) returns text language plpgsql as $$ begin raise notice using message = 'x', errcode = upper(substr(md5(t), 1, 5)), column = t, constraint = t, table = t, schema = t, datatype = t; return 'x'; end $$;
+select conformance.mine(mail) from people;
+--- raise chooses names and an sqlstate, as an error
+create function conformance.mine(t text) returns text language plpgsql as $$ begin raise exception using message = 'x', errcode = upper(substr(md5(t), 1, 5)), column = t, constraint = t, table = t, schema = t, datatype = t; end $$;
+select conformance.mine(mail) from people where id = 1;
+--- raise in a function that reads by itself
+create function conformance.mine() returns text language plpgsql as $$ declare t text; begin select mail into t from conformance.people where id = 1; raise exception using message = 'x', errcode = upper(substr(md5(t), 1, 5)), constraint = t; end $$;
+select conformance.mine();
+--- raise in a trigger
+create function conformance.mine() returns trigger language plpgsql as $$ begin raise warning using message = 'x', errcode = upper(substr(md5(old.mail), 1, 5)), column = old.mail; return new; end $$;
+create trigger mine before update on people for each row execute function conformance.mine();
+update people set id = id where id = 1;
+--- an error whose kind a function chooses by a value
+create function conformance.mine() returns text language plpgsql as $$ declare t text; begin select mail into t from conformance.people where id = 1; case when t > 'd' then perform 1 / 0; else perform 'x'::int; end case; return ''; end $$;
+select conformance.mine();
+--- an object's name that a function made of a value
+create function conformance.mine() returns text language plpgsql as $$ declare t text; begin select mail into t from conformance.people where id = 1; execute format('create temp table made (a int constraint %I check (a > 0))', t); insert into made values (0); return ''; end $$;
+select conformance.mine();
