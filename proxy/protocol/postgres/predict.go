@@ -24,7 +24,7 @@ func (l *lens) predict(m *machine, text string, types []uint32, key string, p *c
 	if m.looking != 'Q' && m.looking != 'P' || !m.printing || m.failed() || p.TypesOpaque() {
 		return nil
 	}
-	k := string((&ask{query: key, types: types}).key())
+	k := (&ask{query: key, types: types}).key()
 	a := l.opts.cache.foreseenByShape.get(text, k)
 	if a == nil {
 		if a = l.opts.cache.foreseenByText.get(text, k); a == nil {
@@ -47,7 +47,7 @@ func (l *lens) foresee(types []uint32, a *analysis) {
 		return
 	}
 	b := *a
-	b.key = string((&ask{query: a.key, types: types}).key())
+	b.key = (&ask{query: a.key, types: types}).key()
 	if shape := b.shaped(); shape != "" {
 		l.opts.cache.foreseenByShape.put(shape, &b)
 	} else {

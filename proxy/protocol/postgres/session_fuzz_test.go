@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -59,7 +60,7 @@ allow if {
 		}
 		r.conn.(*net.TCPConn).CloseWrite()
 		got, err := io.ReadAll(r.in)
-		if ne, ok := err.(net.Error); ok && ne.Timeout() {
+		if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
 			t.Fatalf("the session hangs; it has sent %q", got)
 		}
 		for _, h := range hidden {
