@@ -49,7 +49,7 @@ demo-crewai: node build ## a real crew with a real database; CHECK=1: unattended
 	$(GO) run ./proxy/testenv/demo -crewai $(if $(CHECK),-check)
 
 test: node build ## all tests, on real servers (PostgreSQL 15 and 18), with what they need installed first
-	@bash $(DEPS) postgres $(MAJORS:%=postgres-%) python browser corpus
+	@bash $(DEPS) postgres $(MAJORS:%=postgres-%) python browser corpus wasm
 	SLUICE_POSTGRES_MAJORS="$(MAJORS)" $(GO) test -timeout $(TIMEOUT) ./...
 	bin/sluice policy test policies
 

