@@ -265,19 +265,22 @@ func children(m proto.Message, visit func(proto.Message)) {
 			visit(child)
 		}
 	}
-	m.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case field.Kind() != protoreflect.MessageKind:
-		case field.IsList():
-			list := v.List()
-			for i := range list.Len() {
-				deliver(list.Get(i).Message())
-			}
-		default:
-			deliver(v.Message())
+	r := m.ProtoReflect()
+	fields := r.Descriptor().Fields() // in their order, so that facts are the same each time
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if field.Kind() != protoreflect.MessageKind || !r.Has(field) {
+			continue
 		}
-		return true
-	})
+		if !field.IsList() {
+			deliver(r.Get(field).Message())
+			continue
+		}
+		list := r.Get(field).List()
+		for j := range list.Len() {
+			deliver(list.Get(j).Message())
+		}
+	}
 }
 
 // names are the strings of a name list: "schema", "relation".

@@ -1,6 +1,9 @@
 package lineage
 
 import (
+	"maps"
+	"slices"
+
 	"sluice.dev/proxy/protocol/postgres/catalog"
 	"sluice.dev/proxy/protocol/postgres/tree"
 )
@@ -244,8 +247,8 @@ func (w *walker) writes(q *scopeOf) {
 		w.lacks("relation", oid)
 		return
 	}
-	for att, l := range q.assigned {
-		for _, v := range l {
+	for _, att := range slices.Sorted(maps.Keys(q.assigned)) { // what is refused is the same each time
+		for _, v := range q.assigned[att] {
 			w.stored(rel, att, v)
 		}
 	}
