@@ -2,6 +2,7 @@ package sdk_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -26,7 +27,7 @@ var (
 
 // example builds one of the plugins that exist in each language: folder is
 // from the repository's root and has a folder for each.
-func example(t *testing.T, folder, language string) []byte {
+func example(t testing.TB, folder, language string) []byte {
 	t.Helper()
 	mu.Lock()
 	defer mu.Unlock()
@@ -50,18 +51,19 @@ func example(t *testing.T, folder, language string) []byte {
 	return built[key]
 }
 
-func newRuntime(t *testing.T) *plugin.Runtime {
+func newRuntime(t testing.TB) *plugin.Runtime { return newRuntimeWith(t, plugin.Options{}) }
+
+func newRuntimeWith(t testing.TB, o plugin.Options) *plugin.Runtime {
 	t.Helper()
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		dir = t.TempDir()
 	}
-	r, err := plugin.NewRuntime(context.Background(), plugin.Options{
-		CacheDir: filepath.Join(dir, "sluice", "wasm-test"),
-		Pseudonym: func(kind, scope string, value []byte) []byte {
-			return []byte("<" + kind + "/" + scope + "/" + string(value) + ">")
-		},
-	})
+	o.CacheDir = filepath.Join(dir, "sluice", "wasm-test")
+	o.Pseudonym = func(kind, scope string, value []byte) []byte {
+		return fmt.Appendf(nil, "<%s %s %x>", kind, scope, value[:min(len(value), 8)])
+	}
+	r, err := plugin.NewRuntime(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +76,7 @@ func newRuntime(t *testing.T) *plugin.Runtime {
 }
 
 // load has the module run the vectors that it carries.
-func load(t *testing.T, r *plugin.Runtime, wasm []byte, settings string, grants ...string) *plugin.Module {
+func load(t testing.TB, r *plugin.Runtime, wasm []byte, settings string, grants ...string) *plugin.Module {
 	t.Helper()
 	m, err := r.Load(context.Background(), plugin.Spec{
 		Name: "badge", Wasm: wasm, Unpinned: true, Settings: []byte(settings), Grants: grants,

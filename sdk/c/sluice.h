@@ -34,6 +34,10 @@ extern "C" {
 
 #define SLUICE_OK ((const char *)0)
 
+/* For a function of what a loop rarely needs: a loop pays fuel for all that is in it, whether a turn gets there or not, and
+ * for a function only when it is called. */
+#define SLUICE_APART __attribute__((noinline))
+
 /* Bytes that lie where the gateway wrote them. data 0: NULL, or not there. */
 typedef struct {
 	const uint8_t *data;
@@ -205,7 +209,7 @@ typedef struct {
 #ifdef __wasm__
 /* From WebAssembly itself, in pages, so that no allocator is needed: behind what there is, or right behind the buffer
  * that grows if that ends the memory. Where there is none left the call traps, and is refused. */
-static void sluice_grow(sluice_buffer *b, uint32_t want) {
+SLUICE_APART static void sluice_grow(sluice_buffer *b, uint32_t want) {
 	uint32_t end = (uint32_t)__builtin_wasm_memory_size(0) << 16;
 	bool in_place = b->room > 0 && (uint32_t)(uintptr_t)b->data + b->room == end;
 	uint32_t more = in_place ? want - b->room : want;
@@ -222,7 +226,7 @@ static void sluice_grow(sluice_buffer *b, uint32_t want) {
 }
 #else
 #include <stdlib.h>
-static void sluice_grow(sluice_buffer *b, uint32_t want) {
+SLUICE_APART static void sluice_grow(sluice_buffer *b, uint32_t want) {
 	b->data = (uint8_t *)realloc(b->data, want);
 	if (!b->data) __builtin_trap();
 	b->room = want;
@@ -520,11 +524,11 @@ static void sluice_put_edit(sluice_edits *e, uint32_t cell, uint32_t from, uint3
 	e->count++;
 }
 
-void sluice_add(sluice_edits *e, uint32_t cell, uint32_t from, uint32_t to, uint32_t kind) {
+SLUICE_APART void sluice_add(sluice_edits *e, uint32_t cell, uint32_t from, uint32_t to, uint32_t kind) {
 	sluice_put_edit(e, cell, from, to, kind, 0, SLUICE_ABSENT);
 }
 
-void sluice_replace(sluice_edits *e, uint32_t cell, uint32_t from, uint32_t to, uint32_t kind, const void *with,
+SLUICE_APART void sluice_replace(sluice_edits *e, uint32_t cell, uint32_t from, uint32_t to, uint32_t kind, const void *with,
                     uint32_t size) {
 	sluice_put_edit(e, cell, from, to, kind, e->texts.size, size);
 	sluice_put(&e->texts, with, size);

@@ -19,12 +19,17 @@ type Batch struct {
 }
 
 // ReadBatch reads an encoded batch (sdk/ABI.md 5). ok is false for a kind of
-// batch that this SDK does not know.
+// batch that this SDK does not know, and for one that ends early.
 func ReadBatch(b []byte) (batch Batch, ok bool) {
 	if len(b) < batchHeader || u32(b, 0) != 0 || u32(b, 12) != batchHeader {
 		return Batch{}, false
 	}
-	return Batch{b: b, columns: int(u32(b, 4)), cells: int(u32(b, 8)), at: int(u32(b, 16))}, true
+	columns, cells, at := uint64(u32(b, 4)), uint64(u32(b, 8)), uint64(u32(b, 16))
+	if batchHeader+columnSize*columns > uint64(len(b)) || at+cellSize*cells > uint64(len(b)) {
+		return Batch{}, false
+	}
+	// A slice's bounds are its capacity: what is behind the batch is not its.
+	return Batch{b: b[:len(b):len(b)], columns: int(columns), cells: int(cells), at: int(at)}, true
 }
 
 // Columns is the number of columns.
@@ -36,11 +41,20 @@ func (b *Batch) Cells() int { return b.cells }
 // Window reports that the one cell is a part of a longer value.
 func (b *Batch) Window() bool { return u32(b.b, 20)&1 != 0 }
 
-// Column describes column i.
-func (b *Batch) Column(i int) Column { return Column{b.b, batchHeader + columnSize*i} }
+// Column describes column i. It panics if there is none.
+func (b *Batch) Column(i int) Column {
+	if uint(i) >= uint(b.columns) {
+		panic("sluice: no such column")
+	}
+	return Column{b.b, batchHeader + columnSize*i}
+}
 
-// Cell returns the value of cell i and its column; a NULL is a nil value.
+// Cell returns the value of cell i and its column; a NULL is a nil value. It
+// panics if there is none.
 func (b *Batch) Cell(i int) (value []byte, column int) {
+	if uint(i) >= uint(b.cells) {
+		panic("sluice: no such cell")
+	}
 	at := b.at + cellSize*i
 	n := u32(b.b, at+8)
 	column = int(u32(b.b, at))

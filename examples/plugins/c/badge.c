@@ -22,27 +22,26 @@ static bool digit(uint8_t c) { return c >= '0' && c <= '9'; }
 static bool letter(uint8_t c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
 static bool alphanumeric(uint8_t c) { return digit(c) || letter(c); }
 
-/* The prefix, “-” and six digits, the last of which is the sum of the others mod 10, at a place with room for them. */
-static bool badge(const uint8_t *at) {
-	uint32_t sum = 0;
+/* The prefix, “-” and six digits, the last of which is the sum of the others mod 10, and no letter or digit around. */
+SLUICE_APART static bool badge(sluice_bytes v, uint32_t at) {
+	uint32_t end = at + length + DIGITS, sum = 0;
+	if (end > v.size) return false;
 	for (uint32_t i = 0; i < length; i++)
-		if (at[i] != (uint8_t)prefix[i]) return false;
-	for (uint32_t i = 0; i < DIGITS; i++) {
-		uint8_t c = at[length + i];
-		if (!digit(c)) return false;
-		if (i < DIGITS - 1) sum += c - '0';
+		if (v.data[at + i] != (uint8_t)prefix[i]) return false;
+	for (uint32_t i = end - DIGITS; i < end; i++) {
+		if (!digit(v.data[i])) return false;
+		if (i < end - 1) sum += v.data[i] - '0';
 	}
-	return sum % 10 == (uint32_t)(at[length + DIGITS - 1] - '0');
+	return sum % 10 == (uint32_t)(v.data[end - 1] - '0') && (at == 0 || !alphanumeric(v.data[at - 1])) &&
+	       (end == v.size || !alphanumeric(v.data[end]));
 }
 
 static const char *mask(const sluice_batch *batch, sluice_edits *found) {
-	uint32_t size = length + DIGITS;
 	for (uint32_t cell = 0; cell < batch->cells; cell++) {
 		sluice_bytes v = sluice_cell_at(batch, cell).value;
-		uint32_t at = 0;
-		while (at + size <= v.size) {
-			uint32_t end = at + size;
-			if (badge(v.data + at) && (at == 0 || !alphanumeric(v.data[at - 1])) && (end == v.size || !alphanumeric(v.data[end]))) {
+		for (uint32_t at = 0; at < v.size;) {
+			if (v.data[at] == (uint8_t)prefix[0] && badge(v, at)) {
+				uint32_t end = at + length + DIGITS;
 				sluice_add(found, cell, at, end, BADGE);
 				at = end;
 			} else {

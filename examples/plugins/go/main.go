@@ -54,25 +54,44 @@ func configure(s sluice.Value) error {
 func mask(b *sluice.Batch, found *sluice.Edits) error {
 	for i := range b.Cells() {
 		value, _ := b.Cell(i)
-		find(value, func(from, to int) { found.Add(i, from, to, badge) })
+		for at := 0; ; {
+			from := find(value, at)
+			if from < 0 {
+				break
+			}
+			at = from + len(prefix) + digits
+			found.Add(i, from, at, badge)
+		}
 	}
 	return nil
 }
 
-// find calls found for each badge: the prefix, “-” and six digits, the last of
-// which is the sum of the others mod 10.
-func find(value []byte, found func(from, to int)) {
-	size := len(prefix) + digits
-	for at := 0; at+size <= len(value); {
-		end := at + size
-		if value[at] == prefix[0] && bytes.HasPrefix(value[at:], prefix) && checked(value[at+len(prefix):end]) &&
-			(at == 0 || !alphanumeric(value[at-1])) && (end == len(value) || !alphanumeric(value[end])) {
-			found(at, end)
-			at = end
-		} else {
-			at++
+// find is where the next badge begins from a place on, -1 if there is none.
+func find(value []byte, at int) int {
+	for at+len(prefix)+digits <= len(value) {
+		next := bytes.IndexByte(value[at:], prefix[0])
+		if next < 0 {
+			break
 		}
+		if at += next; isBadge(value, at) {
+			return at
+		}
+		at++
 	}
+	return -1
+}
+
+// isBadge looks for the prefix, “-” and six digits, the last of which is the
+// sum of the others mod 10, and no letter or digit around.
+//
+// A loop pays for all that is in it, whether a turn gets there or not, and for
+// a function only when it is called.
+//
+//go:noinline
+func isBadge(value []byte, at int) bool {
+	end := at + len(prefix) + digits
+	return end <= len(value) && bytes.HasPrefix(value[at:], prefix) && checked(value[end-digits:end]) &&
+		(at == 0 || !alphanumeric(value[at-1])) && (end == len(value) || !alphanumeric(value[end]))
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"reflect"
 	"testing"
 
 	sluice "sluice.dev/sdk/go"
@@ -11,9 +10,9 @@ func TestFind(t *testing.T) {
 	if err := configure(sluice.Value(`{"prefix": "ID"}`)); err != nil {
 		t.Fatal(err)
 	}
-	var got [][2]int
-	find([]byte("ID-123455, ID-123456"), func(from, to int) { got = append(got, [2]int{from, to}) })
-	if want := [][2]int{{0, 9}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("%v, want %v", got, want)
+	for value, want := range map[string]int{"ID-123455": 0, "ID-123456, ID-123455": 11, "ID-12345": -1, "xID-123455": -1} {
+		if got := find([]byte(value), 0); got != want {
+			t.Errorf("%q: %d, want %d", value, got, want)
+		}
 	}
 }

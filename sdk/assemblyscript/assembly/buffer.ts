@@ -28,7 +28,7 @@ export class Buffer {
   putText(text: string): void {
     const at = this.size;
     this.resize(at + String.UTF8.byteLength(text));
-    String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, this.ptr + at);
+    String.UTF8.encodeUnsafe(changetype<usize>(text), text.length, this.ptr + at, false, String.UTF8.ErrorMode.REPLACE);
   }
 
   /** A field of a result (ABI.md 4). */

@@ -18,6 +18,12 @@ export class Bytes {
     return new Bytes(this.ptr + from, to - from);
   }
 
+  /** The next place from a place on that has a byte; -1 if there is none. */
+  indexOf(c: u8, from: i32 = 0): i32 {
+    for (let i = max(from, 0), n = this.length, ptr = this.ptr; i < n; i++) if (load<u8>(ptr + i) == c) return i;
+    return -1;
+  }
+
   /** They are this text, in UTF-8. */
   equals(text: string): bool {
     return this.length == String.UTF8.byteLength(text) && this.holds(text, 0);

@@ -25,6 +25,15 @@ function failed(why: string): u64 {
   return result.packed() | ERROR;
 }
 
+/**
+ * Takes the last call's garbage away, where nothing on the stack needs it, so that each call meets the same heap. Not in
+ * sluice_alloc: the gateway writes to the same buffer for many calls.
+ */
+function begin(size: i32): void {
+  if (<u32>size > <u32>input.size) unreachable();
+  __collect();
+}
+
 const UNREADABLE = "a command that this plugin cannot read";
 
 export function sluice_abi(): i32 {
@@ -32,8 +41,6 @@ export function sluice_abi(): i32 {
 }
 
 export function sluice_alloc(size: i32): usize {
-  // Garbage goes here, where nothing is on the stack that it might be needed for, so that each call meets the same heap.
-  __collect();
   input.size = 0;
   input.resize(max(size, 1));
   return input.ptr;
@@ -46,7 +53,7 @@ export function sluice_manifest(): u64 {
 }
 
 export function sluice_configure(_: usize, size: i32): u64 {
-  if (<u32>size > <u32>input.size) unreachable();
+  begin(size);
   const configure = registered().configure;
   if (!configure) return 0;
   const why = configure(new Value(input.ptr, size));
@@ -54,7 +61,7 @@ export function sluice_configure(_: usize, size: i32): u64 {
 }
 
 export function sluice_mask(_: usize, size: i32): u64 {
-  if (<u32>size > <u32>input.size) unreachable();
+  begin(size);
   const mask = registered().mask;
   if (!mask) return failed("does not mask");
   if (!batch.read(input.ptr, size)) return failed("a kind of batch that this plugin does not know");
@@ -64,7 +71,7 @@ export function sluice_mask(_: usize, size: i32): u64 {
 }
 
 export function sluice_classify(_: usize, size: i32): u64 {
-  if (<u32>size > <u32>input.size) unreachable();
+  begin(size);
   const classify = registered().classify;
   if (!classify) return failed("does not classify");
   const command = Command.read(input.ptr, size);
@@ -75,7 +82,7 @@ export function sluice_classify(_: usize, size: i32): u64 {
 }
 
 export function sluice_trigger(_: usize, size: i32): u64 {
-  if (<u32>size > <u32>input.size) unreachable();
+  begin(size);
   const trigger = registered().trigger;
   if (!trigger) return failed("does not trigger");
   const command = Command.read(input.ptr, size);

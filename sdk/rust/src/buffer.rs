@@ -41,16 +41,22 @@ impl Buffer {
     /// Makes len n, keeping what was there up to it.
     pub fn resize(&mut self, n: usize) {
         if n > self.cap {
-            let want = n.max(2 * self.cap).max(1024);
-            let (ptr, cap) = fresh(self.ptr, self.cap, want);
-            if ptr != self.ptr && self.len > 0 {
-                // SAFETY: fresh memory does not overlap what was there, and is longer.
-                unsafe { core::ptr::copy_nonoverlapping(self.ptr, ptr, self.len) };
-            }
-            self.ptr = ptr;
-            self.cap = cap;
+            self.grow(n);
         }
         self.len = n;
+    }
+
+    // Never inlined: a loop pays for all that is in it, whether a turn gets there or not, and this is dear.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, n: usize) {
+        let (ptr, cap) = fresh(self.ptr, self.cap, n.max(2 * self.cap).max(1024));
+        if ptr != self.ptr && self.len > 0 {
+            // SAFETY: fresh memory does not overlap what was there, and is longer.
+            unsafe { core::ptr::copy_nonoverlapping(self.ptr, ptr, self.len) };
+        }
+        self.ptr = ptr;
+        self.cap = cap;
     }
 
     pub fn push(&mut self, b: &[u8]) {

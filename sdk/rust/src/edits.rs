@@ -27,11 +27,14 @@ impl Edits {
 
     /// Says that bytes `from..to` of a cell are of a kind, an index into the manifest's `kinds`. What happens to them is
     /// the operator's choice.
+    // Never inlined: see Buffer::grow.
+    #[inline(never)]
     pub fn add(&mut self, cell: usize, from: usize, to: usize, kind: usize) {
         self.put([cell as u32, from as u32, to as u32, kind as u32, 0, ABSENT]);
     }
 
     /// [`add`](Edits::add) with a replacement of the plugin's own; an empty one takes the bytes away.
+    #[inline(never)]
     pub fn replace(&mut self, cell: usize, from: usize, to: usize, kind: usize, with: &[u8]) {
         self.put([cell as u32, from as u32, to as u32, kind as u32, self.texts.len() as u32, with.len() as u32]);
         self.texts.push(with);

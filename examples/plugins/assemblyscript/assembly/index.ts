@@ -21,36 +21,35 @@ function mask(batch: Batch, found: Edits): string | null {
   const begin = <u8>prefix.charCodeAt(0);
   for (let i = 0; i < batch.cells; i++) {
     const v = batch.cell(i);
-    let at = 0;
-    while (at + size <= v.length) {
-      const end = at + size;
-      if (
-        v[at] == begin &&
-        badge(v, at) &&
-        (at == 0 || !alphanumeric(v[at - 1])) &&
-        (end == v.length || !alphanumeric(v[end]))
-      ) {
-        found.add(i, at, end, BADGE);
-        at = end;
+    let at = v.indexOf(begin);
+    while (at >= 0) {
+      if (badge(v, at)) {
+        found.add(i, at, at + size, BADGE);
+        at = v.indexOf(begin, at + size);
       } else {
-        at++;
+        at = v.indexOf(begin, at + 1);
       }
     }
   }
   return null;
 }
 
-/** The prefix, “-” and six digits, the last of which is the sum of the others mod 10. */
+/** The prefix, “-” and six digits, the last of which is the sum of the others mod 10, and no letter or digit around. */
 function badge(v: Bytes, at: i32): bool {
-  if (!v.holds(prefix, at)) return false;
   const digits = at + prefix.length;
+  const end = digits + DIGITS;
+  if (end > v.length || !v.holds(prefix, at)) return false;
   let sum = 0;
-  for (let i = 0; i < DIGITS; i++) {
-    const c = v[digits + i];
+  for (let i = digits; i < end; i++) {
+    const c = v[i];
     if (!digit(c)) return false;
-    if (i < DIGITS - 1) sum += c - 0x30;
+    if (i < end - 1) sum += c - 0x30;
   }
-  return sum % 10 == v[digits + DIGITS - 1] - 0x30;
+  return (
+    sum % 10 == v[end - 1] - 0x30 &&
+    (at == 0 || !alphanumeric(v[at - 1])) &&
+    (end == v.length || !alphanumeric(v[end]))
+  );
 }
 
 function digit(c: u8): bool {

@@ -68,25 +68,31 @@ impl Plugin for Badge {
 }
 
 impl Badge {
-    /// Calls found for each badge: the prefix, “-” and six digits, the last of which is the sum of the others mod 10.
+    /// Calls found for each badge.
     fn find(&self, value: &[u8], mut found: impl FnMut(usize, usize)) {
-        let prefix = &self.prefix[..self.length];
-        let size = prefix.len() + DIGITS;
         let mut at = 0;
-        while at + size <= value.len() {
-            let end = at + size;
-            if value[at] == prefix[0]
-                && value[at..].starts_with(prefix)
-                && checked(&value[at + prefix.len()..end])
-                && (at == 0 || !value[at - 1].is_ascii_alphanumeric())
-                && !value.get(end).map_or(false, u8::is_ascii_alphanumeric)
-            {
+        while at < value.len() {
+            if value[at] == self.prefix[0] && self.badge(value, at) {
+                let end = at + self.length + DIGITS;
                 found(at, end);
                 at = end;
             } else {
                 at += 1;
             }
         }
+    }
+
+    /// The prefix, “-” and six digits, the last of which is the sum of the others mod 10, and no letter or digit around.
+    // A loop pays for all that is in it, whether a turn gets there or not, and for a function only when it is called.
+    #[inline(never)]
+    fn badge(&self, value: &[u8], at: usize) -> bool {
+        let digits = at + self.length;
+        let end = digits + DIGITS;
+        end <= value.len()
+            && value[at..].starts_with(&self.prefix[..self.length])
+            && checked(&value[digits..end])
+            && (at == 0 || !value[at - 1].is_ascii_alphanumeric())
+            && !value.get(end).map_or(false, u8::is_ascii_alphanumeric)
     }
 }
 
