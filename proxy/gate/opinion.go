@@ -117,9 +117,7 @@ func decisionOf(d *policy.Decision, plan *mask.Plan) audit.Decision {
 	for _, x := range d.Holds {
 		out.Reasons = append(out.Reasons, x.Policy+": "+x.Reason)
 	}
-	for _, x := range d.Shadow {
-		out.Shadow = append(out.Shadow, x.Policy+"="+x.Verdict.String())
-	}
+	out.Shadow = shadowsOf(d.Shadow)
 	if plan != nil {
 		for col, t := range plan.Columns {
 			out.Masks = append(out.Masks, col+"="+t.Action.String())

@@ -23,6 +23,8 @@ type Diagnostic struct {
 	Column  int    `json:"column"` // from 1, in bytes
 	Message string `json:"message"`
 	Snippet string `json:"snippet,omitempty"` // the line, without its end
+	// Suggestion is what the author may have meant.
+	Suggestion string `json:"suggestion,omitempty"`
 }
 
 const (
@@ -50,6 +52,9 @@ func (d Diagnostic) String() string {
 		at = fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Column)
 	}
 	s := fmt.Sprintf("policy: %s: policy %q: %s", at, d.Policy, d.Message)
+	if d.Suggestion != "" {
+		s += "; " + d.Suggestion
+	}
 	if d.Snippet == "" {
 		return s
 	}
@@ -77,7 +82,12 @@ type faults struct {
 
 // at adds a fault at a place in a file.
 func (f *faults) at(loc *ast.Location, format string, args ...any) {
-	d := Diagnostic{Message: fmt.Sprintf(format, args...)}
+	f.suggest(loc, "", format, args...)
+}
+
+// suggest is at with what may have been meant.
+func (f *faults) suggest(loc *ast.Location, suggestion, format string, args ...any) {
+	d := Diagnostic{Message: fmt.Sprintf(format, args...), Suggestion: suggestion}
 	if loc != nil {
 		d.File, d.Line, d.Column = loc.File, loc.Row, max(loc.Col, 1)
 	}
@@ -119,7 +129,8 @@ func (f *faults) rego(file string, err error) {
 			continue
 		}
 		message := e.Message
-		if e.Details != nil {
+		suggestion := suggest(e)
+		if e.Details != nil && suggestion == "" {
 			// Types as OPA shows them say what was there and what was meant;
 			// the parser's details are the source line, which is shown anyway.
 			if _, parser := e.Details.(*ast.ParserErrorDetail); !parser {
@@ -128,7 +139,7 @@ func (f *faults) rego(file string, err error) {
 				}
 			}
 		}
-		f.at(e.Location, "%s", message)
+		f.suggest(e.Location, suggestion, "%s", message)
 	}
 }
 

@@ -29,9 +29,9 @@ func load(ctx context.Context, sources []Source, opts Options) (*library, error)
 	if err != nil {
 		return nil, err
 	}
-	lib := &library{opts: opts, policies: p.policies, digest: digest(sources, opts), views: map[string]*Set{}, owner: map[string]string{}}
+	lib := &library{opts: opts, policies: p.policies, digest: digest(sources, opts), views: map[string]*Set{}, owner: map[string]string{}, sources: map[string][]byte{}}
 	for file, src := range p.faults.files {
-		lib.owner[file] = src.policy
+		lib.owner[file], lib.sources[file] = src.policy, src.data
 	}
 	lib.cache = newCache[*Decision](opts.CacheEntries, opts.CacheBytes)
 	lib.sessions = newCache[[]string](min(opts.CacheEntries, 1024), opts.CacheBytes/4)
@@ -102,7 +102,7 @@ func parse(sources []Source, withTests bool, opts Options) (*parsed, error) {
 				if test && !withTests {
 					continue
 				}
-				m, err := ast.ParseModuleWithOpts(file.Path, string(file.Data), ast.ParserOptions{Capabilities: caps, RegoVersion: ast.RegoV1})
+				m, err := ast.ParseModuleWithOpts(file.Path, string(file.Data), ast.ParserOptions{Capabilities: caps, RegoVersion: ast.RegoV1, ProcessAnnotation: true})
 				if err != nil {
 					out.faults.rego(file.Path, err)
 					continue

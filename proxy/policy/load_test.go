@@ -83,7 +83,7 @@ func TestLoadErrors(t *testing.T) {
 
 func TestLoadErrorReads(t *testing.T) {
 	_, err := Compile(context.Background(), []Source{source("agents", "package agents\n\nallow if {\n\tinput.principal.group == \"x\"\n}\n")}, Options{})
-	want := "policy: agents.rego:4:2: policy \"agents\": undefined ref: input.principal.group "
+	want := "policy: agents.rego:4:2: policy \"agents\": undefined ref: input.principal.group; did you mean input.principal.groups?"
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Fatalf("got  %v\nwant %s…", err, want)
 	}

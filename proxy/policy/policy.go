@@ -93,6 +93,7 @@ type library struct {
 	store    storage.Store
 	policies []*policyRules    // in the order of the sources
 	owner    map[string]string // file → policy
+	sources  map[string][]byte // file → its text, for explanations
 	digest   string
 	cache    *cache[*Decision]
 	sessions *cache[[]string]

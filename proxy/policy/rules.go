@@ -141,7 +141,7 @@ func (p *policyRules) checkMask(rule *ast.Rule, opts Options, f *faults) {
 		return
 	}
 	if opts.MaskBlocks != nil && !slices.Contains(opts.MaskBlocks, block) {
-		f.at(loc, "unknown mask block %q: %s", block, known(opts.MaskBlocks))
+		f.suggest(loc, didYouMean(nearest(block, opts.MaskBlocks)), "unknown mask block %q: %s", block, known(opts.MaskBlocks))
 	}
 	p.maskBlocks = append(p.maskBlocks, block)
 }
@@ -171,7 +171,7 @@ func checkHold(rule *ast.Rule, opts Options, f *faults) {
 			if loc == nil {
 				loc = rule.Loc()
 			}
-			f.at(loc, "unknown approval %q: %s", string(s), known(opts.Approvals))
+			f.suggest(loc, didYouMean(nearest(string(s), opts.Approvals)), "unknown approval %q: %s", string(s), known(opts.Approvals))
 		}
 		return false
 	})

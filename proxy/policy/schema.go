@@ -15,10 +15,13 @@ type schema struct {
 	set        *ast.SchemaSet
 	operations []string
 	flags      []string            // of every command
+	protocols  []string            // that have an object of their own
 	facts      map[string][]string // protocol → keys that its own object always has
+	keys       map[string][]string // a key → where it is: input.command.flags.drop
 }
 
 type schemaNode struct {
+	Type       string                 `json:"type"`
 	Properties map[string]*schemaNode `json:"properties"`
 	Items      *schemaNode            `json:"items"`
 	Required   []string               `json:"required"`
@@ -36,7 +39,8 @@ var loadSchema = sync.OnceValue(func() *schema {
 	if err := json.Unmarshal(policies.InputSchema, &root); err != nil {
 		panic("policy: policies/schema/input.json: " + err.Error())
 	}
-	s := &schema{set: ast.NewSchemaSet(), facts: map[string][]string{}}
+	s := &schema{set: ast.NewSchemaSet(), facts: map[string][]string{}, keys: map[string][]string{}}
+	root.walk("input", s.keys)
 	s.set.Put(ast.SchemaRootRef, raw)
 	command := root.Properties["command"]
 	s.operations = command.Properties["operations"].Items.Enum
@@ -44,10 +48,24 @@ var loadSchema = sync.OnceValue(func() *schema {
 		s.flags = append(s.flags, name)
 	}
 	slices.Sort(s.flags)
-	for name, node := range command.Properties {
+	for _, name := range sortedKeys(command.Properties) {
+		node := command.Properties[name]
+		if name != "flags" && node.Type == "object" {
+			s.protocols = append(s.protocols, name)
+		}
 		if len(node.Required) > 0 {
 			s.facts[name] = slices.Sorted(slices.Values(node.Required))
 		}
 	}
 	return s
 })
+
+// walk notes where each key is, the nearest to the root first.
+func (n *schemaNode) walk(at string, into map[string][]string) {
+	for _, name := range sortedKeys(n.Properties) {
+		into[name] = append(into[name], at+"."+name)
+	}
+	for _, name := range sortedKeys(n.Properties) {
+		n.Properties[name].walk(at+"."+name, into)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
 
@@ -36,6 +37,7 @@ type Report struct {
 	Passed   int          `json:"passed"`
 	Failed   int          `json:"failed"`
 	Skipped  int          `json:"skipped"`
+	Coverage Coverage     `json:"coverage"`
 }
 
 // TestResult is one test's, or one case's of it.
@@ -63,30 +65,18 @@ func Test(ctx context.Context, dirs []string, opts TestOptions) (Report, error) 
 	if opts.Timeout <= 0 {
 		opts.Timeout = 5 * time.Second
 	}
-	var roots []string
-	for _, dir := range dirs {
-		found, err := policyFolders(dir)
-		if err != nil {
-			return Report{}, err
-		}
-		if len(found) == 0 {
-			return Report{}, fmt.Errorf("policy: no .rego file in %s", dir)
-		}
-		roots = append(roots, found...)
+	sources, err := FindSources(dirs)
+	if err != nil {
+		return Report{}, err
 	}
-	slices.Sort(roots)
 	var report Report
-	for _, root := range slices.Compact(roots) {
-		src, err := ReadSource("policy", root)
-		if err != nil {
-			return report, err
-		}
-		src.Name = packageName(src)
+	for _, src := range sources {
 		report.Policies = append(report.Policies, src.Name)
 		if err := report.run(ctx, src, opts); err != nil {
 			return report, err
 		}
 	}
+	report.Coverage.sum()
 	return report, nil
 }
 
@@ -149,20 +139,8 @@ func (r *Report) run(ctx context.Context, src Source, opts TestOptions) error {
 	if err != nil {
 		return err
 	}
-	support, err := policies.TestSupport.ReadDir("sluice")
-	if err != nil {
-		return fmt.Errorf("policy: test support: %w", err)
-	}
-	for _, e := range support {
-		data, err := policies.TestSupport.ReadFile("sluice/" + e.Name())
-		if err != nil {
-			return fmt.Errorf("policy: test support: %w", err)
-		}
-		m, err := ast.ParseModuleWithOpts("sluice/"+e.Name(), string(data), ast.ParserOptions{RegoVersion: ast.RegoV1})
-		if err != nil {
-			return fmt.Errorf("policy: test support: %w", err)
-		}
-		p.modules["sluice/"+e.Name()] = m
+	if err := addSupport(p.modules); err != nil {
+		return err
 	}
 	compiler := newCompiler().WithEnablePrintStatements(true)
 	store := inmem.NewFromObjectWithOpts(p.data, inmem.OptRoundTripOnWrite(false))
@@ -171,8 +149,10 @@ func (r *Report) run(ctx context.Context, src Source, opts TestOptions) error {
 		return fmt.Errorf("policy: data store: %w", err)
 	}
 	defer store.Abort(ctx, txn)
+	covered := cover.New()
 	results, err := tester.NewRunner().
 		SetCompiler(compiler).
+		SetCoverageQueryTracer(covered).
 		SetStore(store).
 		SetModules(p.modules).
 		CapturePrintOutput(true).
@@ -192,11 +172,35 @@ func (r *Report) run(ctx context.Context, src Source, opts TestOptions) error {
 	for res := range results {
 		r.add(src.Name, res)
 	}
+	r.Coverage.add(src.Name, covered.Report(p.modules))
 	slices.SortFunc(r.Tests[first:], func(a, b TestResult) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
 	})
 	return nil
 }
+
+// addSupport adds what tests may import as data.sluice.
+func addSupport(modules map[string]*ast.Module) error {
+	support, err := policies.TestSupport.ReadDir("sluice")
+	if err != nil {
+		return fmt.Errorf("policy: test support: %w", err)
+	}
+	for _, e := range support {
+		data, err := policies.TestSupport.ReadFile("sluice/" + e.Name())
+		if err != nil {
+			return fmt.Errorf("policy: test support: %w", err)
+		}
+		m, err := ast.ParseModuleWithOpts(supportFolder+e.Name(), string(data), ast.ParserOptions{RegoVersion: ast.RegoV1})
+		if err != nil {
+			return fmt.Errorf("policy: test support: %w", err)
+		}
+		modules[supportFolder+e.Name()] = m
+	}
+	return nil
+}
+
+// supportFolder begins the names of the support's files.
+const supportFolder = "sluice/"
 
 func (r *Report) add(policy string, res *tester.Result) {
 	base := TestResult{
