@@ -290,6 +290,9 @@ func (m *machine) release(kind byte, run *running, msg []byte) {
 	m.lens.effect(m, run.a)
 	if run.a.strange() {
 		m.strange = true
+		if !m.lens.path.TempOpaque {
+			m.lens.path.TempOpaque, m.lens.view = true, nil
+		}
 		m.kept.forget()
 	}
 	m.unname(run)

@@ -282,6 +282,9 @@ func (l *lens) column(run *running, plan *mask.Plan, position int, c wire.Column
 	}
 	if r, ok := l.snapshot().Relation(c.Table); ok {
 		table = r.ID()
+		if r.Temp && l.path.TempOpaque {
+			origins, pass = nil, false // see catalog.View.Opaque
+		}
 	}
 	if pass {
 		return mask.Treatment{}, false, table

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -282,6 +283,42 @@ func TestNamesThatMove(t *testing.T) {
 			if got := rowsOf(t, conn, view); got != "Berlin" && got != "***" && !strings.HasPrefix(got, "a***") {
 				t.Errorf("%s: %q", view, got)
 			}
+		})
+	}
+}
+
+// TestTemporaryTablesOfOpaqueCode: what code that nobody can read has put into
+// a temporary table is masked as that code's own results are.
+func TestTemporaryTablesOfOpaqueCode(t *testing.T) {
+	for _, lineage := range []string{"server", "strict"} {
+		t.Run(lineage, func(t *testing.T) {
+			g := servertest.Start(t, servertest.Options{Lineage: lineage, Init: []string{servertest.Schema, `
+				CREATE FUNCTION keep() RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'CREATE TEMP TABLE kept AS SELECT email FROM customers'; RETURN ''; END $$;
+				CREATE FUNCTION fill() RETURNS text LANGUAGE plpgsql AS $$ BEGIN EXECUTE 'INSERT INTO mine SELECT email FROM customers'; RETURN ''; END $$;
+				GRANT TEMP ON DATABASE orders TO crew_app; GRANT CREATE ON SCHEMA public TO crew_app`}})
+			conn := connect(t, g.DSN(g.Agent()), pgx.QueryExecModeSimpleProtocol)
+			rowsOf(t, conn, "CREATE TEMP TABLE mine (email text)")
+			rowsOf(t, conn, "INSERT INTO mine VALUES ('me@example.com')")
+			want(t, conn, "SELECT email FROM mine", "me@example.com")
+			for _, sql := range []string{"SELECT keep()", "SELECT fill()", "CREATE TABLE IF NOT EXISTS another (id integer)"} { // so that the catalog is loaded again
+				rowsOf(t, conn, sql)
+			}
+			for _, sql := range []string{"SELECT email FROM kept", "SELECT upper(email) FROM kept", "SELECT kept FROM kept", "SELECT email FROM mine", "COPY mine TO STDOUT", "COPY kept (email) TO STDOUT", "COPY (SELECT email FROM kept) TO STDOUT", "SELECT string_agg(email, ',') FROM mine", "SELECT length(email) FROM mine WHERE email LIKE 'a%'"} {
+				for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeDescribeExec} {
+					got := ""
+					if strings.HasPrefix(sql, "COPY") {
+						var out strings.Builder
+						_, err := conn.PgConn().CopyTo(context.Background(), &out, sql)
+						got = fmt.Sprint(out.String(), err)
+					} else {
+						got = rowsOf(t, conn, sql, mode)
+					}
+					if strings.Contains(strings.ToLower(got), "ada.brandt") || strings.Contains(got, "22") {
+						t.Errorf("%s\n got %q", sql, got)
+					}
+				}
+			}
+			want(t, conn, "SELECT city FROM customers WHERE id = 1", "Berlin")
 		})
 	}
 }

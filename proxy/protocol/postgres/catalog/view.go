@@ -23,7 +23,14 @@ type SearchPath struct {
 	// TempUnknown: the session may have temporary objects that Temp lacks. No
 	// unqualified name resolves that one of them could shadow.
 	TempUnknown bool
+	// TempOpaque: code that nobody can read has run in the session, and may
+	// have put anything into its temporary relations, or made them.
+	TempOpaque bool
 }
+
+// Opaque says whether what is in a relation may have come there through code
+// that nobody can read.
+func (v *View) Opaque(r *Relation) bool { return r.Temp && v.path.TempOpaque }
 
 // View is a snapshot as one session sees it. It is immutable and cheap.
 type View struct {

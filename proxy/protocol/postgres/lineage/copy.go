@@ -69,7 +69,7 @@ func (a *analysis) copy(x *pg.CopyStmt) {
 	for _, c := range cols {
 		out := CopyColumn{Name: c.name, Attr: c.attr, Origins: c.origins}
 		if out.Pass = !a.v.Touches; !out.Pass && !a.v.MaskAll {
-			out.Pass = c.attr.Relation != 0 && a.p.Passes(c.attr.Relation, c.attr.Number)
+			out.Pass = c.attr.Relation != 0 && !c.murky && a.p.Passes(c.attr.Relation, c.attr.Number)
 			out.Proven = out.Pass || c.attr.Relation == 0 && a.v.Proven != nil && !c.guard && !c.murky
 			out.Pass = out.Pass || out.Proven && !a.hard
 		}
@@ -103,7 +103,7 @@ func (a *analysis) copyTable(x *pg.CopyStmt) (cols []column) {
 	for i, c := range cols {
 		a.sees(c)
 		a.v.Facts.ReturnsProtected = a.v.Facts.ReturnsProtected || c.guard
-		a.v.Proven[i] = !c.guard
+		a.v.Proven[i] = !c.guard && !c.murky
 	}
 	return cols
 }

@@ -150,6 +150,13 @@ func (a *analysis) relationItem(rel *catalog.Relation, alias *pg.Alias) *item {
 		c.soft = c.guard && len(c.origins) == 0 && a.p.Sensitive(rel.OID, n)
 		it.cols = append(it.cols, c)
 	}
+	if a.view.Opaque(rel) {
+		a.opaque()
+		it.murky = true
+		for i := range it.cols {
+			it.cols[i].murky = true
+		}
+	}
 	if alias != nil && len(alias.Colnames) > 0 {
 		a.loose = a.loose || !rel.System()
 	}

@@ -37,6 +37,7 @@ func Server(stmt *pg.Node, t *tree.Tree, view *catalog.View, p *catalog.Protecte
 		return refusal("the tree is of another version of PostgreSQL")
 	}
 	w := newWalker(t, p)
+	w.view = view
 	outs := w.statement()
 	v := w.verdict(outs)
 	if !w.unresolved && !w.lost {

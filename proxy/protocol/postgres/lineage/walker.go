@@ -14,6 +14,7 @@ type walker struct {
 	s *catalog.Snapshot
 	p *catalog.Protected
 	names
+	view *catalog.View // nil for what all sessions see alike
 
 	scopes []*scopeOf // by the ID of the QUERY node
 	values []value    // by the ID of the node
@@ -279,6 +280,9 @@ func (w *walker) attribute(rel *catalog.Relation, att int) value {
 			v = v.within(w.attribute(rel, int(n)))
 		}
 		return v
+	}
+	if w.view != nil && w.view.Opaque(rel) {
+		return w.fromOpaque(value{flags: hasClean})
 	}
 	if att > 1600 || att > len(rel.Columns) {
 		w.unresolved = true
