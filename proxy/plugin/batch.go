@@ -44,13 +44,33 @@ type piece struct {
 	accept, before int
 }
 
+// cut is how much one piece may have.
+type cut struct{ bytes, cells int }
+
+// smallestCells and smallestBytes are how far Mask cuts what runs out of fuel;
+// a window of those bytes still has half of them for itself.
+const smallestCells = 64
+
+func smallestBytes(reach int) int { return max(4<<10, 4*reach) }
+
+// halve makes pieces half as large as p, if that is still a piece.
+func (c *cut) halve(b *Batch, p piece, reach int) bool {
+	_, bytes := b.pieceSize(p, 0)
+	if bytes <= smallestBytes(reach) && p.count <= smallestCells {
+		return false
+	}
+	c.bytes = max(min(c.bytes, bytes)/2, smallestBytes(reach))
+	c.cells = max(p.count/2, smallestCells)
+	return true
+}
+
 // next cuts the piece that begins at cell i, byte off, from the batch. reach
 // is how long a finding may be.
-func (b *Batch) next(i, off, reach int) piece {
-	if long := len(b.Cells[i].Value); off > 0 || long > MaxBatch {
+func (b *Batch) next(i, off, reach int, most cut) piece {
+	if long := len(b.Cells[i].Value); off > 0 || long > most.bytes {
 		// A window begins reach bytes early, so that what is before a finding
 		// is seen, and ends reach bytes late, so that it is seen whole.
-		step := MaxBatch - 2*reach
+		step := most.bytes - 2*reach
 		return piece{
 			first: i, count: 1, window: true,
 			from: max(off-reach, 0), to: min(off+step+reach, long),
@@ -59,9 +79,9 @@ func (b *Batch) next(i, off, reach int) piece {
 	}
 	p := piece{first: i}
 	size := 0
-	for i < len(b.Cells) && p.count < MaxCells {
+	for i < len(b.Cells) && p.count < most.cells {
 		n := len(b.Cells[i].Value)
-		if size+n > MaxBatch {
+		if size+n > most.bytes {
 			break
 		}
 		size += n

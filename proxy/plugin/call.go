@@ -85,23 +85,29 @@ func (in *instance) command(c *Command, decision []byte, classify bool) ([]byte,
 // Mask asks where a batch has something sensitive and appends what is found
 // to dst, ordered by place, never overlapping, always within its cell. It cuts
 // a batch that is too large for one call, and long cells into windows that
-// overlap by the manifest's reach. An error is a *CallError, and then nothing
+// overlap by the manifest's reach. Where there is so much to find that a call
+// runs out of fuel, it cuts smaller. An error is a *CallError, and then nothing
 // of the batch may go to a client.
 func (m *Module) Mask(ctx context.Context, b *Batch, dst []Edit) ([]Edit, error) {
 	if len(b.Cells) == 0 {
 		return dst, nil
 	}
-	keep := len(dst)
+	keep, reach := len(dst), m.manifest.Reach
+	i, off := 0, 0
+	most := cut{bytes: max(m.limits.Batch, smallestBytes(reach)), cells: MaxCells}
 	err := m.use(ctx, "mask", func(in *instance) error {
 		if bad := b.check(); bad != "" {
 			return &CallError{Plugin: in.plugin, Kind: KindInput, What: bad}
 		}
 		in.scope = b.Scope
 		columns := b.columnsSize()
-		for i, off := 0, 0; i < len(b.Cells); {
-			p := b.next(i, off, m.manifest.Reach)
-			var err error
-			if dst, err = in.piece(b, p, columns, m.manifest.Kinds, dst); err != nil {
+		for i < len(b.Cells) {
+			p := b.next(i, off, reach, most)
+			found, err := in.piece(b, p, columns, m.manifest.Kinds, dst)
+			if KindOf(err) == KindFuel && most.halve(b, p, reach) {
+				return errAgain
+			}
+			if dst = found; err != nil {
 				return err
 			}
 			switch {

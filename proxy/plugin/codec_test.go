@@ -16,7 +16,7 @@ func TestBatchRoundTrip(t *testing.T) {
 		Cells:   []Cell{{Column: 0, Value: []byte{0, 1, 2}}, {Column: 2, Null: true}, {Column: 2, Value: []byte{}}, {Column: 1, Value: []byte("x")}},
 	}
 	columns := b.columnsSize()
-	p := b.next(0, 0, 64)
+	p := b.next(0, 0, 64, cut{MaxBatch, MaxCells})
 	n, data := b.pieceSize(p, columns)
 	out := bytes.Repeat([]byte{0xee}, n)
 	b.put(out, p)
@@ -56,7 +56,7 @@ func TestEditsRoundTrip(t *testing.T) {
 		e.Add(0, 1, 2, 1)
 		e.Replace(0, 2, 4, 0, []byte("long text"))
 		e.Replace(1, 0, 10, 0, nil)
-		got, bad := b.decode(e.Bytes(), b.next(0, 0, 64), []string{"a", "b"}, nil)
+		got, bad := b.decode(e.Bytes(), b.next(0, 0, 64, cut{MaxBatch, MaxCells}), []string{"a", "b"}, nil)
 		want := []Edit{{0, 1, 2, "b", nil}, {0, 2, 4, "a", []byte("long text")}, {1, 0, 10, "a", []byte{}}}
 		if bad != "" || !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v %s", got, bad)
@@ -193,7 +193,7 @@ func FuzzVectors(f *testing.F) {
 		}
 		for _, v := range list {
 			for i, c := range v.Batch.Cells {
-				marked(c.Value, uint32(i), v.Edits)
+				Marked(c.Value, uint32(i), v.Edits)
 			}
 		}
 	})

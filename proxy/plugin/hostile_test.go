@@ -166,7 +166,7 @@ func TestHostileModules(t *testing.T) {
 		"not granted":             {manifest(`{"abi":"sluice/1","name":"x","provides":["mask"],"capabilities":["pseudonym"]}`), `asks for "pseudonym", which its grants do not list`},
 		"provides what it lacks":  {manifest(`{"abi":"sluice/1","name":"x","provides":["mask","classify"]}`), "does not export sluice_classify"},
 		"schema reads files":      {manifest(`{"abi":"sluice/1","name":"x","provides":["mask"],"settings":{"$ref":"file:///etc/passwd"}}`), "cannot refer to other documents"},
-		"fails its vectors":       {manifest(`{"abi":"sluice/1","name":"x","provides":["mask"],"kinds":["k"],"vectors":"mask\ntext: a ‹k b› c\n"}`), "fails its own vector at line 1: found a b c, want a ‹k b› c"},
+		"fails its vectors":       {manifest(`{"abi":"sluice/1","name":"x","provides":["mask"],"kinds":["k"],"vectors":"mask\ntext: a ‹k b› c\n"}`), "fails its own vector at line 1: cell 1: found a b c, want a ‹k b› c"},
 		"bad vectors":             {manifest(`{"abi":"sluice/1","name":"x","provides":["mask"],"vectors":"mask\nfoo: bar\n"}`), "vectors: line 2"},
 	} {
 		t.Run(name, func(t *testing.T) {

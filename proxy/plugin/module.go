@@ -77,6 +77,10 @@ func (m *Module) Close(ctx context.Context) error {
 	return m.compiled.Close(ctx)
 }
 
+// errAgain is what f of use returns to go on where it was with a fresh
+// instance, since a call of this one failed.
+var errAgain = errors.New("again")
+
 // use runs f with an instance of its own. An instance whose call failed is
 // not used again.
 func (m *Module) use(ctx context.Context, what string, f func(*instance) error) error {
@@ -103,9 +107,20 @@ func (m *Module) use(ctx context.Context, what string, f func(*instance) error) 
 			return err
 		}
 	}
-	in.data = true
 	m.stats.Calls.Add(1)
-	err = f(in)
+	for {
+		in.data = true
+		if err = f(in); !errors.Is(err, errAgain) {
+			break
+		}
+		m.stats.Cut.Add(1)
+		in.close()
+		if in, err = m.fresh(); err != nil {
+			m.slots <- nil
+			m.failed(ctx, err)
+			return err
+		}
+	}
 	in.scope = ""
 	var c *CallError
 	switch {
@@ -169,7 +184,7 @@ func (m *Module) failed(ctx context.Context, err error) {
 }
 
 type counters struct {
-	Calls, Remembered, Failures, Refused, LogsDropped, Bytes atomic.Uint64
+	Calls, Remembered, Cut, Failures, Refused, LogsDropped, Bytes atomic.Uint64
 	Fuel, MostFuel                                           atomic.Int64
 }
 
@@ -187,6 +202,7 @@ func (c *counters) fuel(n int64) {
 type Stats struct {
 	Calls       uint64 // calls that ran
 	Remembered  uint64 // answers that an equal input had already been given
+	Cut         uint64 // calls that ran out of fuel and were made again with less
 	Failures    uint64 // of those, and of instantiations
 	Refused     uint64 // calls that did not run: quarantined, busy
 	LogsDropped uint64 // log lines that were over a limit or not granted
@@ -200,7 +216,7 @@ type Stats struct {
 func (m *Module) Stats() Stats {
 	s := &m.stats
 	return Stats{
-		Calls: s.Calls.Load(), Remembered: s.Remembered.Load(), Failures: s.Failures.Load(), Refused: s.Refused.Load(), LogsDropped: s.LogsDropped.Load(),
+		Calls: s.Calls.Load(), Remembered: s.Remembered.Load(), Cut: s.Cut.Load(), Failures: s.Failures.Load(), Refused: s.Refused.Load(), LogsDropped: s.LogsDropped.Load(),
 		Bytes: s.Bytes.Load(), Fuel: s.Fuel.Load(), MostFuel: s.MostFuel.Load(), Quarantined: m.Quarantined(),
 	}
 }

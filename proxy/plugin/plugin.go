@@ -34,6 +34,7 @@ type Limits struct {
 	Fuel          int64         // one call on up to 64 KiB of input; 10 million, about a millisecond
 	StartFuel     int64         // instantiation and _initialize, each; 500 million
 	ConfigureFuel int64         // sluice_configure and sluice_manifest, each; 500 million
+	Batch         int           // bytes of cell values in one call, at most 64 KiB; 32 KiB
 	MemoryPages   uint32        // 64 KiB pages of each instance; 512
 	Depth         int32         // nested calls; 2,000
 	Instances     int           // calls at the same time; GOMAXPROCS
@@ -51,6 +52,9 @@ func (l Limits) or(d Limits) Limits {
 	set(&l.Fuel, d.Fuel)
 	set(&l.StartFuel, d.StartFuel)
 	set(&l.ConfigureFuel, d.ConfigureFuel)
+	if l.Batch <= 0 || l.Batch > MaxBatch {
+		l.Batch = d.Batch
+	}
 	if l.MemoryPages == 0 {
 		l.MemoryPages = d.MemoryPages
 	}
@@ -75,14 +79,14 @@ func (l Limits) or(d Limits) Limits {
 func defaultLimits() Limits {
 	return Limits{
 		Fuel: 10_000_000, StartFuel: 500_000_000, ConfigureFuel: 500_000_000,
-		MemoryPages: 512, Depth: 2000, Instances: runtime.GOMAXPROCS(0),
+		Batch: MaxBatch / 2, MemoryPages: 512, Depth: 2000, Instances: runtime.GOMAXPROCS(0),
 		Wait: time.Second, Failures: 3, LogLines: 8,
 	}
 }
 
 // Limits of the ABI that no setting changes (sdk/ABI.md 8).
 const (
-	MaxBatch      = 64 << 10 // bytes of cell values in one call; Mask cuts what is larger
+	MaxBatch      = 64 << 10 // bytes of cell values in one call; Mask cuts at Limits.Batch
 	MaxCells      = 8192     // in one call; Mask cuts
 	MaxColumns    = 2048     // in one batch
 	MaxInput      = 4 << 20  // bytes of one encoded input

@@ -294,7 +294,7 @@ func TestFailuresInARow(t *testing.T) {
 // Long values are cut into windows; a finding is found once, wherever a cut is.
 func TestWindows(t *testing.T) {
 	m := load(t, testRuntime(t), probeSpec(t, ``))
-	step := MaxBatch - 2*64
+	step := MaxBatch/2 - 2*64
 	long := bytes.Repeat([]byte("."), 3*MaxBatch)
 	var want []Edit
 	for _, at := range []int{0, step - 70, step - 64, step - 6, step - 3, step + 1000, 2*step - 1, 2*step + 6, 3*step - 3, len(long) - 6} {
@@ -339,6 +339,29 @@ func TestLargeBatch(t *testing.T) {
 	b.Columns, b.Cells[3].Column = b.Columns[:5], 5
 	if _, err := m.Mask(context.Background(), b, nil); KindOf(err) != KindInput {
 		t.Fatal(err)
+	}
+}
+
+// Where there is more to find than a call has fuel for, the calls become
+// smaller, and the findings are the same.
+func TestDenseBatch(t *testing.T) {
+	text := strings.Repeat("a secret ", 7000)
+	many := cells()
+	for range 7000 {
+		many.Cells = append(many.Cells, Cell{Value: []byte("a secret ")})
+	}
+	for name, b := range map[string]*Batch{"one long cell": cells("a secret", text, "a secret"), "many cells": many} {
+		want := maskOf(t, load(t, testRuntime(t), probeSpec(t, ``)), b)
+		s := probeSpec(t, ``)
+		s.Limits.Fuel = 1_000_000
+		m := load(t, testRuntime(t), s)
+		got, err := m.Mask(context.Background(), b, nil)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v, %d findings, want %d", name, err, len(got), len(want))
+		}
+		if s := m.Stats(); s.Cut == 0 || s.Failures != 0 {
+			t.Errorf("%s: %+v", name, s)
+		}
 	}
 }
 

@@ -1,13 +1,11 @@
 package plugin
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Vector is one self-test of a module: an input and what must come of it
@@ -229,112 +227,4 @@ func parseMarks(s string, cell uint32) (text string, edits []Edit, err error) {
 		edits = append(edits, e)
 		s = after
 	}
-}
-
-// marked is the reverse of parseMarks, for messages.
-func marked(text []byte, cell uint32, edits []Edit) string {
-	var b strings.Builder
-	at := uint32(0)
-	for _, e := range edits {
-		if e.Cell != cell {
-			continue
-		}
-		b.Write(text[at:e.From])
-		fmt.Fprintf(&b, "‹%s %s", e.Kind, text[e.From:e.To])
-		if e.Replacement != nil {
-			fmt.Fprintf(&b, " → %s", e.Replacement)
-		}
-		b.WriteString("›")
-		at = e.To
-	}
-	b.Write(text[at:])
-	if !utf8.ValidString(b.String()) {
-		return strconv.Quote(b.String())
-	}
-	return b.String()
-}
-
-// Run tries the vector on a module and says what is not as it should be.
-func (v *Vector) Run(ctx context.Context, m *Module) error {
-	switch v.Does {
-	case "mask":
-		got, err := m.Mask(ctx, &v.Batch, nil)
-		if err != nil {
-			return err
-		}
-		for i, c := range v.Batch.Cells {
-			if g, w := marked(c.Value, uint32(i), got), marked(c.Value, uint32(i), v.Edits); g != w {
-				return fmt.Errorf("found %s, want %s", g, w)
-			}
-		}
-	case "classify":
-		got, err := m.Classify(ctx, &v.Command)
-		if err != nil {
-			return err
-		}
-		switch {
-		case !slices.Equal(got.Labels, v.Want.Labels):
-			return fmt.Errorf("labels are %q, want %q", got.Labels, v.Want.Labels)
-		case v.WantRisk && got.Risk != v.Want.Risk:
-			return fmt.Errorf("the risk is %d, want %d", got.Risk, v.Want.Risk)
-		case !slices.Equal(got.Spans, v.Want.Spans):
-			return fmt.Errorf("spans are %v, want %v", got.Spans, v.Want.Spans)
-		}
-	case "trigger":
-		got, err := m.Trigger(ctx, &v.Command, []byte(v.Decision))
-		if err != nil {
-			return err
-		}
-		if v.NoHold && got != nil || v.Hold != nil && (got == nil || got.Approval != v.Hold.Approval) {
-			return fmt.Errorf("the hold is %v, want %v", got, v.Hold)
-		}
-	}
-	return nil
-}
-
-// selfTest runs the vectors that the module carries, those of each settings on
-// an instance of their own.
-func (m *Module) selfTest(ctx context.Context) error {
-	list, err := ParseVectors(m.manifest.Vectors)
-	if err != nil {
-		return fmt.Errorf("the module's vectors: %w", err)
-	}
-	for len(list) > 0 {
-		settings, n := list[0].Settings, 1
-		for n < len(list) && list[n].Settings == settings {
-			n++
-		}
-		if err := m.selfTestWith(ctx, settings, list[:n]); err != nil {
-			return err
-		}
-		list = list[n:]
-	}
-	return nil
-}
-
-func (m *Module) selfTestWith(ctx context.Context, settings string, list []Vector) error {
-	if settings == "" {
-		settings = "{}"
-	}
-	try := &Module{
-		runtime: m.runtime, name: m.name, digest: m.digest, limits: m.limits, grants: m.grants, provides: m.provides,
-		manifest: m.manifest, schema: m.schema, settings: []byte(settings), compiled: m.compiled,
-		slots: make(chan *instance, 1), ended: make(chan struct{}),
-	}
-	in, err := try.fresh()
-	if err != nil {
-		return fmt.Errorf("the module's vectors at line %d: %w", list[0].Line, err)
-	}
-	try.slots <- in
-	defer func() {
-		if in := <-try.slots; in != nil {
-			in.close()
-		}
-	}()
-	for i := range list {
-		if err := list[i].Run(ctx, try); err != nil {
-			return fmt.Errorf("the module fails its own vector at line %d: %w", list[i].Line, err)
-		}
-	}
-	return nil
 }

@@ -13,8 +13,12 @@ import (
 
 func (a *app) plugin() *cobra.Command {
 	return group("plugin", "Make, test, sign and look into plugins",
+		a.pluginBench(),
+		a.pluginConformance(),
 		a.pluginInspect(),
+		a.pluginRun(),
 		a.pluginSign(),
+		a.pluginTest(),
 		a.pluginVerify(),
 	)
 }
