@@ -45,6 +45,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f.IntVar(&o.Count, "count", 1500, "how many statements to generate")
 	f.IntVar(&o.Every, "every", 1, "take each n-th hand-written case only")
 	f.StringVar(&o.Only, "only", "", "hand-written cases with this in their name, and nothing else")
+	f.BoolVar(&o.Late, "late", false, "explain what shows through a definition that its owner changed beside the gateway a moment before")
 	f.DurationVar(&o.Wait, "wait", 0, "limit of one statement (default 20s)")
 	modes := f.String("modes", "", "ways to send hand-written cases, of simple, extended, binary and rows (default all): simple,binary")
 	ignore := f.String("ignore", "", "regular expression: what differs in every answer of the gateway on purpose")

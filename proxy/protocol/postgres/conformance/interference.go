@@ -172,7 +172,8 @@ func (s *suite) verdict(part string, t *trial) (outcome, *Finding, error) {
 	finding := func(kind, detail string) *Finding {
 		return &Finding{Kind: kind, Part: part, Name: t.c.Name, List: t.c.List, Line: t.c.Line, Mode: t.mode.String(), Statements: t.c.Text(), Detail: detail}
 	}
-	if t.found != "" && t.c.Asks == asksCopy {
+	late := s.Late && slices.ContainsFunc(t.c.Steps, func(s Step) bool { return s.Do == VerbDirect })
+	if t.found != "" && (t.c.Asks == asksCopy || late) {
 		return explained, nil, nil
 	}
 	if t.found != "" {
@@ -198,7 +199,7 @@ func (s *suite) verdict(part string, t *trial) (outcome, *Finding, error) {
 		return noisy, nil, nil
 	case d == "":
 		return answered, nil, nil
-	case t.c.Asks != "":
+	case t.c.Asks != "" || late:
 		return explained, nil, nil
 	}
 	return leaked, finding("difference", d), nil

@@ -26,6 +26,10 @@ type Options struct {
 	// Ignore is what differs in every answer of the gateway on purpose, such as
 	// the number of a request in an error.
 	Ignore *regexp.Regexp
+	// Late explains what a definition shows that its owner has changed beside
+	// the gateway a moment before: for gateways that resolve names by a catalog
+	// of their own, and say so.
+	Late bool
 	// Wait bounds one statement; 20 seconds.
 	Wait time.Duration
 	// Progress is told what goes on; nil: nobody.

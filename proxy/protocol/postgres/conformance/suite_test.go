@@ -38,7 +38,9 @@ func TestGateway(t *testing.T) {
 		t.Run(lineage, func(t *testing.T) {
 			g := servertest.Start(t, servertest.Options{Init: []string{}, Lineage: lineage,
 				Masks: "mask \"m\" {\n  columns = [" + strings.Join(quoted, ", ") + "]\n  action = \"redact\"\n}"})
-			r, err := conformance.Run(t.Context(), options(t, g.DSN(g.Agent()), g.DB.SuperDSN("orders")))
+			o := options(t, g.DSN(g.Agent()), g.DB.SuperDSN("orders"))
+			o.Late = lineage == "strict"
+			r, err := conformance.Run(t.Context(), o)
 			if err != nil {
 				t.Fatal(err)
 			}
