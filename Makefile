@@ -51,6 +51,7 @@ demo-crewai: node build ## a real crew with a real database; CHECK=1: unattended
 test: node build ## all tests, on real servers (PostgreSQL 15 and 18), with what they need installed first
 	@bash $(DEPS) postgres $(MAJORS:%=postgres-%) python browser corpus wasm
 	SLUICE_POSTGRES_MAJORS="$(MAJORS)" $(GO) test -timeout $(TIMEOUT) ./...
+	SLUICE_POSTGRES_SERVER=$(lastword $(MAJORS)) $(GO) test -timeout $(TIMEOUT) ./proxy/protocol/postgres/conformance
 	bin/sluice policy test policies
 
 # What test-all says here is for test, which it runs first, too.
@@ -59,6 +60,7 @@ test-all: MAJORS := 14 15 16 17 18
 test-all: TIMEOUT := 90m
 test-all: export SLUICE_CRASH_ROUNDS ?= 1000
 test-all: test mask-conformance ## the same on PostgreSQL 14 to 18 and for longer, then with the race detector, which needs cgo
+	for m in $(MAJORS); do SLUICE_POSTGRES_SERVER=$$m $(GO) test -timeout $(TIMEOUT) ./proxy/protocol/postgres ./proxy/protocol/postgres/conformance || exit 1; done
 	@bash $(DEPS) race
 	CGO_ENABLED=1 SLUICE_POSTGRES_MAJORS=18 SLUICE_CRASH_ROUNDS=50 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
 

@@ -22,6 +22,15 @@ func passwordless(dsn string) string {
 	return u.String()
 }
 
+// programs is the folder of the client programs of the database's own version.
+func programs(t *testing.T, g *servertest.Gateway) string {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(g.DB.BinDir, "psql")); err != nil {
+		t.Skipf("PostgreSQL %s came without client programs", g.DB.Version)
+	}
+	return g.DB.BinDir
+}
+
 // libpq runs one of PostgreSQL's programs directly and through the gateway.
 type libpq struct {
 	g     *servertest.Gateway
@@ -30,7 +39,7 @@ type libpq struct {
 
 func (l libpq) both(t *testing.T, stdin, name string, args ...string) (through, direct [2]string) {
 	t.Helper()
-	program := filepath.Join(l.g.DB.BinDir, name)
+	program := filepath.Join(programs(t, l.g), name)
 	out, errs, err := try(t, []string{"PGPASSWORD=" + servertest.Password}, stdin, program, append(args, passwordless(databaseDSN(l.g)))...)
 	if err != nil {
 		t.Fatalf("%s %v direct: %v\n%s", name, args, err, errs)
@@ -102,7 +111,7 @@ func TestPgDump(t *testing.T) {
 					if err := os.WriteFile(file, []byte(dump), 0o600); err != nil {
 						t.Fatal(err)
 					}
-					out, _ := run(t, nil, filepath.Join(g.DB.BinDir, "pg_restore"), key, "-f", "-", file)
+					out, _ := run(t, nil, filepath.Join(programs(t, g), "pg_restore"), key, "-f", "-", file)
 					return out
 				}
 				through[0], direct[0] = list(through[0]), list(direct[0])
@@ -116,18 +125,18 @@ func TestPgDump(t *testing.T) {
 	}
 	t.Run("jobs", func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "dump")
-		run(t, []string{"PGPASSWORD=" + l.token}, filepath.Join(g.DB.BinDir, "pg_dump"), "--format=directory", "--jobs=2", "--file="+dir, passwordless(g.DSN(l.token)))
-		through, _ := run(t, nil, filepath.Join(g.DB.BinDir, "pg_restore"), key, "-f", "-", dir)
-		run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(g.DB.BinDir, "pg_dump"), "--format=custom", "--file="+dir+".custom", passwordless(databaseDSN(g)))
-		want, _ := run(t, nil, filepath.Join(g.DB.BinDir, "pg_restore"), key, "-f", "-", dir+".custom")
+		run(t, []string{"PGPASSWORD=" + l.token}, filepath.Join(programs(t, g), "pg_dump"), "--format=directory", "--jobs=2", "--file="+dir, passwordless(g.DSN(l.token)))
+		through, _ := run(t, nil, filepath.Join(programs(t, g), "pg_restore"), key, "-f", "-", dir)
+		run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(programs(t, g), "pg_dump"), "--format=custom", "--file="+dir+".custom", passwordless(databaseDSN(g)))
+		want, _ := run(t, nil, filepath.Join(programs(t, g), "pg_restore"), key, "-f", "-", dir+".custom")
 		same(t, through, masked(want))
 	})
 	t.Run("restore", func(t *testing.T) {
 		// A dump goes back in through the gateway.
-		dump, _ := run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(g.DB.BinDir, "pg_dump"), key, "--table=parts*", passwordless(databaseDSN(g)))
+		dump, _ := run(t, []string{"PGPASSWORD=" + servertest.Password}, filepath.Join(programs(t, g), "pg_dump"), key, "--table=parts*", passwordless(databaseDSN(g)))
 		const sums = "SELECT count(*), sum(p), md5(string_agg(parts::text, ',' ORDER BY id)) FROM parts"
 		before := g.Direct(sums)
-		_, errs, err := try(t, []string{"PGPASSWORD=" + l.token}, "DROP TABLE parts;\n"+dump, filepath.Join(g.DB.BinDir, "psql"), "-Xq", "-v", "ON_ERROR_STOP=1", passwordless(g.DSN(l.token)))
+		_, errs, err := try(t, []string{"PGPASSWORD=" + l.token}, "DROP TABLE parts;\n"+dump, filepath.Join(programs(t, g), "psql"), "-Xq", "-v", "ON_ERROR_STOP=1", passwordless(g.DSN(l.token)))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, errs)
 		}
@@ -153,7 +162,7 @@ func TestPgbench(t *testing.T) {
 	g := startClients(t, servertest.Options{})
 	token := longToken(g, "crew")
 	dsn, env := passwordless(g.DSN(token)), []string{"PGPASSWORD=" + token}
-	pgbench := filepath.Join(g.DB.BinDir, "pgbench")
+	pgbench := filepath.Join(programs(t, g), "pgbench")
 	for _, steps := range []string{"dtgvp", "dtGvpf"} { // rows made by the client with COPY, then by the server
 		_, errs := run(t, env, pgbench, "-i", "-s", "1", "-q", "-I", steps, dsn)
 		if !strings.Contains(errs, "done in") {

@@ -201,7 +201,7 @@ func TestDriversUnderShippedPolicies(t *testing.T) {
 	}
 	t.Run("psql", func(t *testing.T) {
 		out, errs, err := try(t, []string{"PGPASSWORD=" + token}, "BEGIN;\nSELECT item FROM orders WHERE id = 3;\nCOMMIT;\nDROP TABLE orders;\nSELECT item FROM orders WHERE id = 4;\n\\d orders\n",
-			filepath.Join(g.DB.BinDir, "psql"), "-XAt", passwordless(g.DSN(token)))
+			filepath.Join(programs(t, g), "psql"), "-XAt", passwordless(g.DSN(token)))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, errs)
 		}

@@ -30,7 +30,8 @@ type Options struct {
 	// Init is SQL that runs in the database "orders", as its superuser, after
 	// the role crew_app was made. Schema is what the tour uses, when empty.
 	Init []string
-	// Postgres are options of the database behind the gateway.
+	// Postgres are options of the database behind the gateway. Its major version
+	// is SLUICE_POSTGRES_SERVER's when it is given neither here nor there.
 	Postgres testenv.PostgresOptions
 	// Connection, Masks, Policies and More are HCL: attributes and blocks
 	// inside the connection block, the mask blocks, the policy blocks, and any
@@ -116,6 +117,7 @@ func Start(tb TB, o Options) *Gateway {
 	tb.Helper()
 	g := &Gateway{Dir: tb.TempDir(), Log: &Buffer{}, opts: o, tb: tb, password: Password}
 	o.Postgres.Init = append(o.Postgres.Init, "CREATE ROLE crew_app LOGIN PASSWORD '"+Password+"'", "ALTER ROLE crew_app SET log_min_messages = fatal", "CREATE DATABASE orders")
+	o.Postgres.Version = cmp.Or(o.Postgres.Version, os.Getenv("SLUICE_POSTGRES_SERVER"))
 	g.DB = testenv.Postgres(tb, o.Postgres)
 	init := o.Init
 	if init == nil {
