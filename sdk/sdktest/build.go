@@ -27,10 +27,17 @@ func build(t testing.TB, language, dir string) ([]byte, error) {
 			t.Skipf("%s: %v", language, err)
 		}
 	}
+	_, noMakefile := os.Stat(filepath.Join(dir, "Makefile"))
 	switch language {
 	case "go":
+		if noMakefile == nil {
+			if err := run(t, dir, offline, "make", "--silent"); err != nil {
+				return nil, err
+			}
+			break
+		}
 		out := filepath.Join(t.TempDir(), "plugin.wasm")
-		if err := run(t, dir, []string{"GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOPROXY=off", "GOWORK=off"},
+		if err := run(t, dir, append([]string{"GOOS=wasip1", "GOARCH=wasm"}, offline...),
 			"go", "build", "-buildmode=c-shared", "-trimpath", "-ldflags=-s -w", "-o", out, "."); err != nil {
 			return nil, err
 		}
@@ -38,6 +45,12 @@ func build(t testing.TB, language, dir string) ([]byte, error) {
 	case "rust":
 		cargo, env, err := rust(t)
 		missing(err)
+		if noMakefile == nil {
+			if err := run(t, dir, env, "make", "--silent", "CARGO="+cargo); err != nil {
+				return nil, err
+			}
+			break
+		}
 		if err := run(t, dir, env, cargo, "build", "--release", "--offline", "--target", "wasm32-unknown-unknown"); err != nil {
 			return nil, err
 		}
@@ -65,6 +78,26 @@ func build(t testing.TB, language, dir string) ([]byte, error) {
 		return nil, fmt.Errorf("there is no SDK for %q", language)
 	}
 	return only(filepath.Join(dir, "*.wasm"))
+}
+
+// offline is Go without a network, and without this repository around it.
+var offline = []string{"CGO_ENABLED=0", "GOPROXY=off", "GOWORK=off", "GOFLAGS="}
+
+// Native runs the tests that a language runs without WebAssembly: go test and
+// cargo test.
+func Native(t testing.TB, language, dir string) {
+	t.Helper()
+	var err error
+	switch language {
+	case "go":
+		err = run(t, dir, offline, "go", "test", ".")
+	case "rust":
+		cargo, env, _ := rust(t)
+		err = run(t, dir, env, cargo, "test", "--offline")
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func run(t testing.TB, dir string, env []string, name string, args ...string) error {
