@@ -17,6 +17,7 @@ func (a *app) plugin() *cobra.Command {
 		a.pluginConformance(),
 		a.pluginInspect(),
 		a.pluginRun(),
+		a.pluginNew(),
 		a.pluginSign(),
 		a.pluginTest(),
 		a.pluginVerify(),
