@@ -3,6 +3,8 @@
 # description: |
 #   What nobody does through the gateway, whoever allows it: reach the server's files and programs, read its secrets, stop
 #   or replicate it, or send what the parser is not sure of. It allows nothing, so that it stands beside any policy.
+# custom:
+#   controls: [AC-3, SC-7]
 package guardrails
 
 deny contains {

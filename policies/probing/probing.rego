@@ -4,6 +4,8 @@
 #   A mask hides a value, not the answer to a question about it: WHERE mail LIKE 'a%' says yes or no, ORDER BY shows the
 #   order, GROUP BY shows which rows are equal. Such questions wait for a human. Equality with a constant or a parameter
 #   is what programs do all day, and passes.
+# custom:
+#   controls: [AC-4, AC-23, SI-19]
 package probing
 
 exempt := {"privacy"}
