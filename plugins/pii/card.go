@@ -1,82 +1,79 @@
 package main
 
+import "unsafe"
+
 // findCard looks for a payment card number (ISO/IEC 7812) that begins at i,
 // whose first digits end at end: 13 to 19 digits in one piece, or four and
 // then groups of three to six (the last may be shorter), set apart by one
 // space, hyphen or no-break space. It returns where the number ends, or 0.
 func findCard(v []byte, i, end int) (to int) {
-	if v[i] < '2' || v[i] > '6' {
-		return 0 // 3 to 6, and 2 of 2221-2720
-	}
-	if end-i > 4 {
-		if validCard(v[i:end]) {
-			return end
-		}
+	if !issued(int(v[i]-'0')*1000 + int(v[i+1]-'0')*100 + int(v[i+2]-'0')*10 + int(v[i+3]-'0')) {
 		return 0
 	}
-	var digits [19]byte
-	n := copy(digits[:], v[i:end])
-	best := 0
-	for at := end; ; {
-		skip := separator(v, at)
-		if skip == 0 {
-			break
+	work -= 5000
+	p, n := unsafe.Pointer(unsafe.SliceData(v)), len(v)
+	sums := luhn(p, i, end, 0)
+	if end-i > 4 {
+		return check(end, sums&mask32%10 == 0)
+	}
+	for seen, at := 4, end; ; {
+		start := at + separator(p, at, n)
+		stop := run(p, start, n)
+		size := stop - start
+		if start == at || size == 0 || size > 6 || seen+size > 19 {
+			return to
 		}
-		at += skip
-		start := at
-		for at < len(v) && class[v[at]]&isDigit != 0 {
-			at++
-		}
-		size := at - start
-		if size == 0 || size > 6 || n+size > len(digits) {
-			break
-		}
-		n += copy(digits[n:], v[start:at])
-		if n >= 13 && validCard(digits[:n]) {
-			best = at
+		seen, at = seen+size, stop
+		sums = luhn(p, start, stop, sums)
+		if seen >= 13 && sums&mask32%10 == 0 {
+			to = at
 		}
 		if size < 3 {
-			break
+			return to
 		}
 	}
-	return best
 }
 
+// issued says whether card numbers begin with four digits: 3 travel, 4 to 6
+// banking, and 2221 to 2720.
+func issued(first int) bool {
+	return first >= 3000 && first < 7000 || first >= 2221 && first <= 2720
+}
+
+const mask32 = 1<<32 - 1
+
+// luhn takes digits into two sums (ISO/IEC 7812-1 annex B): in the lower half
+// the one in which the last digit counts once, in the upper the one in which it
+// counts double.
+//
+//go:noinline
+func luhn(p unsafe.Pointer, i, end int, sums uint64) uint64 {
+	for ; i < end; i++ {
+		sums = (sums>>32 | sums<<32) + luhnStep[byteAt(p, i)&15]
+	}
+	return sums
+}
+
+var luhnStep = func() (t [16]uint64) {
+	for n := range uint64(10) {
+		double := 2 * n
+		if double > 9 {
+			double -= 9
+		}
+		t[n] = double<<32 | n
+	}
+	return t
+}()
+
 // separator is the length of one separator of a card's groups.
-func separator(v []byte, at int) int {
-	if at < len(v) && (v[at] == ' ' || v[at] == '-') {
+//
+//go:noinline
+func separator(p unsafe.Pointer, at, n int) int {
+	if at < n && (byteAt(p, at) == ' ' || byteAt(p, at) == '-') {
 		return 1
 	}
-	if at+1 < len(v) && v[at] == 0xc2 && v[at+1] == 0xa0 {
+	if at+1 < n && byteAt(p, at) == 0xc2 && byteAt(p, at+1) == 0xa0 {
 		return 2
 	}
 	return 0
-}
-
-// validCard checks the prefix and the check digit (ISO/IEC 7812-1 annex B,
-// Luhn).
-func validCard(d []byte) bool {
-	if len(d) < 13 || len(d) > 19 {
-		return false
-	}
-	switch first := int(d[0]-'0')*1000 + int(d[1]-'0')*100 + int(d[2]-'0')*10 + int(d[3]-'0'); {
-	case first >= 3000: // 3 travel, 4 to 6 banking
-		if first >= 7000 {
-			return false
-		}
-	case first < 2221 || first > 2720:
-		return false
-	}
-	sum, double := 0, false
-	for i := len(d) - 1; i >= 0; i-- {
-		n := int(d[i] - '0')
-		if double {
-			if n *= 2; n > 9 {
-				n -= 9
-			}
-		}
-		sum += n
-		double = !double
-	}
-	return sum%10 == 0
 }

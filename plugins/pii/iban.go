@@ -52,6 +52,7 @@ func findIBAN(v []byte, i int) (to int) {
 	}
 	// The remainder modulo 97 of what follows, then of the first four
 	// (ISO 7064 MOD 97-10); letters count as 10 to 35.
+	work -= 9000
 	rest, at, seen := 0, i, 2
 	check := 0
 	for seen < n {
@@ -60,7 +61,7 @@ func findIBAN(v []byte, i int) (to int) {
 		}
 		c := v[at]
 		switch {
-		case class[c]&isDigit != 0:
+		case c-'0' <= 9:
 			if seen < 4 {
 				check = check*10 + int(c-'0')
 			} else {

@@ -1,39 +1,5 @@
 package main
 
-// groups of digits as people write phone numbers.
-type groups struct {
-	n      int
-	size   [12]int
-	end    [12]int
-	digits int
-	slash  bool // one of the separators is not a hyphen or a dot
-}
-
-// read collects the groups that follow the one from i to end: one to three
-// separators apart, at most 15 digits (E.164) in all.
-func (g *groups) read(v []byte, i, end int) {
-	g.size[0], g.end[0], g.n, g.digits = end-i, end, 1, end-i
-	for at := end; g.n < len(g.size); g.n++ {
-		start := at
-		for start < len(v) && start-at < 3 && class[v[start]]&isSep != 0 {
-			start++
-		}
-		stop := start
-		for stop < len(v) && class[v[stop]]&isDigit != 0 {
-			stop++
-		}
-		if start == at || stop == start || g.digits+stop-start > 15 {
-			return
-		}
-		for _, c := range v[at:start] {
-			g.slash = g.slash || c != '-' && c != '.'
-		}
-		g.size[g.n], g.end[g.n] = stop-start, stop
-		g.digits += stop - start
-		at = stop
-	}
-}
-
 // findPhone looks for a phone number whose first digits are from i to end:
 //
 //   - after a plus sign, 8 to 15 digits (E.164),
@@ -42,48 +8,110 @@ func (g *groups) read(v []byte, i, end int) {
 //   - national with a trunk 0: 9 to 12 digits in groups that are no date.
 //
 // to is 0 if there is none.
-func findPhone(v []byte, i, end int) (from, to int) {
-	size := end - i
+func findPhone(s shapes, v []byte, i, end int) (from, to int) {
+	work -= 2500
+	before, size := at(v, i-1), end-i
 	from = i
-	plus := i > 0 && v[i-1] == '+'
-	if plus {
+	switch before {
+	case '+':
 		from--
-	} else if i > 0 && v[i-1] == '(' {
+	case '(':
 		from--
-		if from > 0 && v[from-1] == '+' {
+		if at(v, from-1) == '+' {
+			before = '+'
 			from--
-			plus = true
 		}
 	}
-	var g groups
-	g.read(v, i, end)
-	last := g.n - 1
-	trunk := v[i] == '0'
+	zeros := v[i] == '0' && at(v, i+1) == '0' && (size > 2 && v[i+2] != '0' || size == 2)
 	switch {
-	case plus || trunk && size > 2 && v[i+1] == '0' && v[i+2] != '0', trunk && size == 2 && v[i+1] == '0' && g.n > 1:
-		if g.digits >= 8 {
-			return from, g.end[last]
+	case before == '+' || zeros:
+		return from, international(v, i, end)
+	case s&sPhoneTrunk != 0:
+		return from, national0(v, i, end)
+	case s&sPhoneArea != 0:
+		return from, northAmerican(v, i)
+	case s&sPhoneOne != 0:
+		start, stop := group(v, end)
+		if stop-start != 3 {
+			return 0, 0
 		}
-	case trunk:
-		if g.n > 1 && g.digits >= 9 && g.digits <= 12 && size <= 6 && !g.date() && (g.slash || size > 2) {
-			return from, g.end[last]
-		}
-	default:
-		k := 0
-		if g.size[0] == 1 {
-			k = 1
-		}
-		if g.n >= k+3 && g.size[k] == 3 && g.size[k+1] == 3 && g.size[k+2] == 4 && areaCode(v, g.end[k]-3) && areaCode(v, g.end[k+1]-3) {
-			return from, g.end[k+2]
-		}
+		return from, northAmerican(v, start)
 	}
 	return 0, 0
 }
 
-// areaCode: area codes and exchanges begin with 2 to 9.
-func areaCode(v []byte, at int) bool { return v[at] >= '2' }
+// group is where the next digits are behind one to three separators at i. Both
+// are i where there are none.
+func group(v []byte, i int) (start, stop int) {
+	start = i
+	for start < len(v) && start-i < 3 && class[v[start]]&isSep != 0 {
+		start++
+	}
+	if start == i {
+		return i, i
+	}
+	stop = start
+	for stop < len(v) && v[stop]-'0' <= 9 && stop-start < 16 {
+		stop++
+	}
+	return start, stop
+}
 
-// date reports groups like 01-02-2024, 01.02.24 or the beginning of a time.
-func (g *groups) date() bool {
-	return g.n >= 3 && g.size[0] <= 2 && g.size[1] <= 2 && (g.size[2] == 4 || g.n == 3 && g.size[2] == 2)
+// international: 8 to 15 digits in all, in any groups.
+func international(v []byte, i, end int) (to int) {
+	n := end - i
+	for range 11 {
+		start, stop := group(v, end)
+		if stop == start || n+stop-start > 15 {
+			break
+		}
+		n += stop - start
+		end = stop
+	}
+	return check(end, n >= 8)
+}
+
+// national0: a trunk 0 and 9 to 12 digits in groups. A date or a time begins
+// like 01-02-2024, 01.02.24 or 08.30.
+func national0(v []byte, i, end int) (to int) {
+	size := end - i
+	if size > 6 {
+		return 0
+	}
+	var sizes [3]int
+	sizes[0] = size
+	n, groups, slash := size, 1, false // slash: a separator is not a hyphen or a dot
+	for ; groups < 12; groups++ {
+		start, stop := group(v, end)
+		if stop == start || n+stop-start > 15 {
+			break
+		}
+		for _, c := range v[end:start] {
+			slash = slash || c != '-' && c != '.'
+		}
+		if groups < 3 {
+			sizes[groups] = stop - start
+		}
+		n += stop - start
+		end = stop
+	}
+	if n < 9 || n > 12 || groups < 2 || !slash && size <= 2 {
+		return 0
+	}
+	date := groups >= 3 && size <= 2 && sizes[1] <= 2 && (sizes[2] == 4 || groups == 3 && sizes[2] == 2)
+	return check(end, !date)
+}
+
+// northAmerican: 3-3-4 from i, where the first three are. Area codes and
+// exchanges begin with 2 to 9.
+func northAmerican(v []byte, i int) (to int) {
+	if v[i] < '2' {
+		return 0
+	}
+	start, stop := group(v, i+3)
+	if stop-start != 3 || v[start] < '2' {
+		return 0
+	}
+	start, stop = group(v, stop)
+	return check(stop, stop-start == 4)
 }
