@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,9 @@ func TestCopy(t *testing.T) {
 	options := []string{"", "(FORMAT text, HEADER)", "(FORMAT text, DELIMITER '|', NULL '')", "(FORMAT text, NULL 'NULL')", "(FORMAT csv)", "(FORMAT csv, HEADER)",
 		"(FORMAT csv, QUOTE '''', DELIMITER '|')", "(FORMAT csv, ESCAPE '\\')", "(FORMAT csv, NULL '\\N')", "(FORMAT csv, FORCE_QUOTE (note))", "(FORMAT csv, FORCE_QUOTE *)", "(FORMAT binary)", "WITH CSV", "BINARY"}
 	masked := "SELECT id, CASE WHEN email IS NOT NULL THEN '***' END AS email, note FROM hard ORDER BY id"
+	if strings.HasPrefix(g.DB.Version, "14.") { // which knows HEADER for csv alone
+		options = slices.DeleteFunc(options, func(o string) bool { return o == "(FORMAT text, HEADER)" })
+	}
 	for _, o := range options {
 		for _, from := range []string{"(SELECT id, email, note FROM hard ORDER BY id)", "hard"} {
 			sql := "COPY " + from + " TO STDOUT " + o
