@@ -160,9 +160,10 @@ func (p *Pool) check(d *decoder, l *layout) {
 
 func (p *Plugin) check(d *decoder, l *layout) {
 	d.name(p.Pos, "plugin", p.Name)
+	p.written = l.fields
 	p.SHA256 = strings.ToLower(p.SHA256)
 	pins := 0
-	for _, set := range []bool{p.SHA256 != "", !p.signedBy.IsZero(), p.pin != ""} {
+	for _, set := range []bool{p.SHA256 != "", !p.SignedBy.IsZero(), p.pin != ""} {
 		if set {
 			pins++
 		}
@@ -170,11 +171,9 @@ func (p *Plugin) check(d *decoder, l *layout) {
 	p.Unpinned = p.pin == "none"
 	switch {
 	case pins == 0:
-		d.fail(l.pos.rng, "Unpinned plugin", `plugin %q must say which module it means: sha256 = "…" of the file (pin = "none" only in development).`, p.Name)
+		d.fail(l.pos.rng, "Unpinned plugin", `plugin %q must say which module it means: sha256 = "…" of the file, or signed_by = "…" with the public key (pin = "none" only in development).`, p.Name)
 	case pins > 1:
 		d.fail(l.pos.rng, "Contradicting pins", "plugin %q: one of sha256, signed_by and pin.", p.Name)
-	case !p.signedBy.IsZero():
-		d.fail(l.at("signed_by"), "Not available yet", "signed_by is not available yet: use sha256.")
 	case p.SHA256 != "" && !hexDigest.MatchString(p.SHA256):
 		d.fail(l.at("sha256"), "Invalid sha256", "want 64 hex digits, as sha256sum prints them.")
 	}

@@ -52,7 +52,7 @@ func (d *decoder) body(body hcl.Body, at hcl.Range, l *layout) {
 			}
 			continue
 		}
-		f.at = posOf(attr.Range)
+		f.at, f.expr = posOf(attr.Range), attr.Expr
 		d.attribute(attr, f)
 	}
 	seen := map[string]hcl.Range{}

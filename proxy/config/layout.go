@@ -22,6 +22,7 @@ type field struct {
 	oneOf []string // for strings: the allowed values
 	why   string   // what to do when it is missing or has another value
 	at    Pos      // where it was written; Line 0: not
+	expr  hcl.Expression
 }
 
 // sub is a block inside a block, at most one of its kind.
@@ -142,7 +143,7 @@ func (p *Plugin) layout() *layout {
 	return &layout{pos: &p.Pos, fields: []field{
 		{name: "module", into: &p.Module, must: true, why: "write the path of the .wasm file"},
 		{name: "sha256", into: &p.SHA256},
-		{name: "signed_by", into: &p.signedBy},
+		{name: "signed_by", into: &p.SignedBy},
 		{name: "pin", into: &p.pin, oneOf: []string{"", "none"}},
 		{name: "grants", into: &p.Grants},
 		{name: "settings", into: &p.settings},

@@ -137,16 +137,19 @@ type Plugin struct {
 	Pos    Pos
 	Name   string
 	Module Path
-	// SHA256 pins the file, in lower-case hex; "" only with Unpinned.
-	SHA256   string
+	// SHA256 pins the file, in lower-case hex; "" only with SignedBy or
+	// Unpinned.
+	SHA256 string
+	// SignedBy is the file of the public key that must have signed the module.
+	SignedBy Path
 	Unpinned bool
 	Grants   []string
 	// Settings as the plugin reads them; JSON, "{}" when absent.
 	Settings []byte
 
 	settings cty.Value
-	signedBy Path
 	pin      string
+	written  []field // where each attribute stands
 }
 
 // Policy is a block policy: it evaluates data.<Name>.

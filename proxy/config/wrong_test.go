@@ -71,7 +71,6 @@ func TestWrong(t *testing.T) {
 		{"no user", strings.Replace(base, `user     = "crew_app"`, "", 1), "Missing user: user is needed"},
 		{"unpinned", plugin(""), "Unpinned plugin"},
 		{"two pins", plugin("pin = \"none\"\nsigned_by = \"x\""), "one of sha256, signed_by and pin"},
-		{"signed", plugin(`signed_by = "x"`), "not available yet"},
 		{"short digest", plugin(`sha256 = "9f86"`), "want 64 hex digits"},
 		{"pin none", plugin(`pin = "none"`), "development = true"},
 		{"settings", plugin("pin = \"none\"\nsettings = 7"), "Invalid settings"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -82,29 +81,6 @@ func (g *Generation) identities(ctx context.Context, shared *Shared) error {
 		}
 	}
 	return nil
-}
-
-func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*plugin.Module, error) {
-	out := make(map[string]*plugin.Module)
-	for _, b := range g.cfg.Plugins {
-		wasm, err := os.ReadFile(b.Module.Abs)
-		if err != nil {
-			return nil, g.cfg.Fail(b.Module.Pos, err, fmt.Sprintf("plugin %q", b.Name), err.Error())
-		}
-		m, err := shared.plugins.Load(ctx, plugin.Spec{Name: b.Name, Wasm: wasm, SHA256: b.SHA256, Unpinned: b.Unpinned,
-			Settings: b.Settings, Grants: b.Grants})
-		if err != nil {
-			text := err
-			var le *plugin.LoadError
-			if errors.As(err, &le) {
-				text = le.Err
-			}
-			return nil, g.cfg.Fail(b.Pos, err, fmt.Sprintf("plugin %q", b.Name), text.Error())
-		}
-		g.modules = append(g.modules, m)
-		out[b.Name] = m
-	}
-	return out, nil
 }
 
 // Policies compiles the policies of a configuration, alone: validate and the

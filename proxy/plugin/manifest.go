@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 )
@@ -147,6 +148,9 @@ func checkSettings(s *jsonschema.Schema, settings []byte) error {
 	}
 	for len(v.Causes) > 0 {
 		v = v.Causes[0]
+	}
+	if extra, ok := v.ErrorKind.(*kind.AdditionalProperties); ok && len(extra.Properties) > 0 {
+		return &SettingsError{Path: append(slices.Clone(v.InstanceLocation), extra.Properties[0]), Message: "there is no such setting"}
 	}
 	return &SettingsError{Path: v.InstanceLocation, Message: v.ErrorKind.LocalizedString(message.NewPrinter(language.English))}
 }

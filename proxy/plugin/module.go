@@ -185,7 +185,7 @@ func (m *Module) failed(ctx context.Context, err error) {
 
 type counters struct {
 	Calls, Remembered, Cut, Failures, Refused, LogsDropped, Bytes atomic.Uint64
-	Fuel, MostFuel                                           atomic.Int64
+	Fuel, MostFuel                                                atomic.Int64
 }
 
 func (c *counters) fuel(n int64) {

@@ -158,7 +158,7 @@ func TestSettings(t *testing.T) {
 	for settings, want := range map[string]string{
 		`{"mode":7}`:                 `plugin "probe": settings.mode: got number, want string`,
 		`{"word":"too long for it"}`: `plugin "probe": settings.word: maxLength: got 15, want 8`,
-		`{"moed":"x"}`:               `plugin "probe": settings: additional properties 'moed' not allowed`,
+		`{"moed":"x"}`:               `plugin "probe": settings.moed: there is no such setting`,
 		`{"mode":"refuse"}`:          `plugin "probe": settings.mode: refuse is refused`,
 		`[`:                          `plugin "probe": settings: not JSON`,
 		`{"mode":"panic"}`:           `plugin "probe": plugin probe trapped: unreachable: panic: settings are wrong`,

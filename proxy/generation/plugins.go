@@ -1,0 +1,59 @@
+package generation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"sluice.dev/proxy/config"
+	"sluice.dev/proxy/plugin"
+)
+
+// plugins loads the module of each block. An error points at the attribute, and
+// for settings at the value, that is at fault.
+func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*plugin.Module, error) {
+	out := make(map[string]*plugin.Module)
+	for _, b := range g.cfg.Plugins {
+		fail := func(at config.Pos, err error, text string) error {
+			return g.cfg.Fail(at, err, fmt.Sprintf("plugin %q", b.Name), text)
+		}
+		wasm, err := os.ReadFile(b.Module.Abs)
+		if err != nil {
+			return nil, fail(b.Module.Pos, err, err.Error())
+		}
+		spec := plugin.Spec{Name: b.Name, Wasm: wasm, SHA256: b.SHA256, Unpinned: b.Unpinned, Settings: b.Settings, Grants: b.Grants}
+		if !b.SignedBy.IsZero() {
+			file, err := os.ReadFile(b.SignedBy.Abs)
+			if err == nil {
+				spec.SignedBy, err = plugin.ParsePublicKey(file)
+			}
+			if err != nil {
+				return nil, fail(b.SignedBy.Pos, err, fmt.Sprintf("signed_by: %s: %v", b.SignedBy.Given, err))
+			}
+		}
+		m, err := shared.plugins.Load(ctx, spec)
+		if err != nil {
+			at, text := loadFault(b, err)
+			return nil, fail(at, err, text)
+		}
+		g.modules = append(g.modules, m)
+		out[b.Name] = m
+	}
+	return out, nil
+}
+
+// loadFault is where in the block a module's refusal belongs, and its words
+// without the block's name, which the line says.
+func loadFault(b *config.Plugin, err error) (at config.Pos, text string) {
+	var le *plugin.LoadError
+	if !errors.As(err, &le) {
+		return b.Pos, err.Error()
+	}
+	var path []string
+	var se *plugin.SettingsError
+	if errors.As(err, &se) {
+		path = se.Path
+	}
+	return b.At(le.Attribute, path...), le.Err.Error()
+}
