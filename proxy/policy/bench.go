@@ -18,7 +18,8 @@ type BenchResult struct {
 	NotCached string `json:"not_cached,omitempty"`
 }
 
-// Cost is a mean over many decisions.
+// Cost is the median over many batches of decisions, and the mean of their
+// allocations.
 type Cost struct {
 	Nanoseconds float64 `json:"ns"`
 	Allocations float64 `json:"allocs"`
@@ -62,15 +63,28 @@ func (s *Set) cost(ctx context.Context, in *Input, d time.Duration) (Cost, error
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	began, n, spent := time.Now(), 0, time.Duration(0)
-	for batch := 1; spent < d; batch = min(batch*2, 1<<16) {
+	// The median of short batches: another program's turn on the processor
+	// falls into few of them.
+	const short = 50 * time.Microsecond
+	var means []float64
+	began, n, batch := time.Now(), 0, 1
+	for len(means) == 0 || time.Since(began) < d {
+		start := time.Now()
 		for range batch {
 			if _, err := s.Decide(ctx, in); err != nil {
 				return Cost{}, err
 			}
 		}
-		n, spent = n+batch, time.Since(began)
+		spent := time.Since(start)
+		n += batch
+		if spent < short/2 && batch < 1<<16 {
+			batch *= 2
+			means = means[:0]
+			continue
+		}
+		means = append(means, float64(spent)/float64(batch))
 	}
 	runtime.ReadMemStats(&after)
-	return Cost{Nanoseconds: float64(spent) / float64(n), Allocations: float64(after.Mallocs-before.Mallocs) / float64(n), Decisions: n}, nil
+	slices.Sort(means)
+	return Cost{Nanoseconds: means[len(means)/2], Allocations: float64(after.Mallocs-before.Mallocs) / float64(n), Decisions: n}, nil
 }

@@ -170,7 +170,7 @@ func commandKey(name string, path []string) keyFunc {
 var commandKeys = []string{"protocol", "digest", "fingerprint", "complete", "resolved", "operations", "reads", "writes", "columns",
 	"filters", "functions", "flags", "parameters", "parameter_digests", "labels", "risk"}
 
-// ownKey is all of the protocol's own object: the keys that it always has in
+// ownKey is all of the protocol's own object: the keys that the schema names in
 // their order, so that nothing is sorted where there are no others.
 func ownKey(dst []byte, in *Input) ([]byte, bool) {
 	own := in.Command.Own
@@ -179,7 +179,7 @@ func ownKey(dst []byte, in *Input) ([]byte, bool) {
 	}
 	dst = append(dst, tagObject)
 	found := 0
-	for _, name := range loadSchema().facts[in.Command.Protocol] {
+	for _, name := range loadSchema().own[in.Command.Protocol] {
 		v, there := own[name]
 		if !there {
 			dst = append(dst, tagAbsent)

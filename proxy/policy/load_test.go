@@ -58,6 +58,7 @@ func TestLoadErrors(t *testing.T) {
 		{"column and block", "mask contains {\"block\": \"contact\", \"column\": \"a.b\", \"action\": \"null\"} if true", "2:15", "one of them"},
 		{"bare column", "mask contains {\"column\": \"card\", \"action\": \"null\"} if true", "2:15", "schema.table.column"},
 		{"unknown key of a mask", "mask contains {\"column\": \"a.b.c\", \"action\": \"null\", \"why\": \"x\"} if true", "2:15", `no key "why"`},
+		{"broken metadata", "# METADATA\n# title: [\nallow if true", "", "yaml"},
 		{"no decision", "alow if true", "", "none of the rules allow, deny, hold, mask, limit"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

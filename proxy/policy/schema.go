@@ -17,6 +17,7 @@ type schema struct {
 	flags      []string            // of every command
 	protocols  []string            // that have an object of their own
 	facts      map[string][]string // protocol → keys that its own object always has
+	own        map[string][]string // protocol → all keys of its own object that the schema names
 	keys       map[string][]string // a key → where it is: input.command.flags.drop
 }
 
@@ -39,7 +40,7 @@ var loadSchema = sync.OnceValue(func() *schema {
 	if err := json.Unmarshal(policies.InputSchema, &root); err != nil {
 		panic("policy: policies/schema/input.json: " + err.Error())
 	}
-	s := &schema{set: ast.NewSchemaSet(), facts: map[string][]string{}, keys: map[string][]string{}}
+	s := &schema{set: ast.NewSchemaSet(), facts: map[string][]string{}, own: map[string][]string{}, keys: map[string][]string{}}
 	root.walk("input", s.keys)
 	s.set.Put(ast.SchemaRootRef, raw)
 	command := root.Properties["command"]
@@ -52,6 +53,7 @@ var loadSchema = sync.OnceValue(func() *schema {
 		node := command.Properties[name]
 		if name != "flags" && node.Type == "object" {
 			s.protocols = append(s.protocols, name)
+			s.own[name] = sortedKeys(node.Properties)
 		}
 		if len(node.Required) > 0 {
 			s.facts[name] = slices.Sorted(slices.Values(node.Required))
