@@ -65,7 +65,7 @@ test-all: test mask-conformance ## the same on PostgreSQL 14 to 18 and for longe
 	CGO_ENABLED=1 SLUICE_POSTGRES_MAJORS=18 SLUICE_CRASH_ROUNDS=50 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
 
 # The fast loop leaves out what starts real servers or takes its time: make test has it.
-SLOW := protocol/postgres|facts|lineage|catalog|audit|console|meter|plugin|policy|testenv|server|oidc
+SLOW := sdk|protocol/postgres|facts|lineage|catalog|audit|console|meter|plugin|policy|testenv|server|oidc
 check: lint ## the fast loop: format, vet, lint, unit tests
 	$(GO) build ./... && $(GO) test -short -timeout 110s $$($(GO) list ./... | grep -vE '/($(SLOW))$$')
 

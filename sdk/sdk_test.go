@@ -12,6 +12,7 @@ import (
 
 	"sluice.dev/examples/plugins"
 	"sluice.dev/proxy/plugin"
+	"sluice.dev/proxy/plugin/kit"
 	"sluice.dev/sdk/sdktest"
 )
 
@@ -114,6 +115,23 @@ func TestExamplesPassTheirVectors(t *testing.T) {
 				t.Errorf("it carries vectors of %d bytes, want the common ones of %d", len(got), len(want))
 			}
 			t.Logf("%d bytes", len(wasm))
+		})
+	}
+}
+
+// Each module holds what the ABI asks of any.
+func TestExamplesConform(t *testing.T) {
+	for _, language := range builds {
+		t.Run(language, func(t *testing.T) {
+			checks := kit.Conformance(t.Context(), newRuntime(t), example(t, "examples/plugins", language), nil)
+			if len(checks) < 6 {
+				t.Errorf("only %d checks", len(checks))
+			}
+			for _, c := range checks {
+				if !c.OK {
+					t.Errorf("%s (ABI %s): %s", c.Name, c.Section, c.Detail)
+				}
+			}
 		})
 	}
 }
