@@ -187,17 +187,22 @@ func (b *Batch) decode(res []byte, p piece, kinds []string, dst []Edit) ([]Edit,
 	if len(res) < editHeader {
 		return dst, "returned edits that end early"
 	}
+	return b.decodeAt(editHeader, res, p, kinds, dst)
+}
+
+// decodeAt is decode of a result whose header is so long.
+func (b *Batch) decodeAt(header int, res []byte, p piece, kinds []string, dst []Edit) ([]Edit, string) {
 	n := int64(le.Uint32(res))
 	if n > MaxEdits {
 		return dst, fmt.Sprintf("returned %d edits, the limit is %d", n, MaxEdits)
 	}
-	if editHeader+n*editSize > int64(len(res)) {
+	if int64(header)+n*editSize > int64(len(res)) {
 		return dst, fmt.Sprintf("returned %d edits in %d bytes", n, len(res))
 	}
 	var arena []byte
 	lastCell, lastTo := uint32(0), uint32(0)
 	for i := range int(n) {
-		e := res[editHeader+i*editSize:]
+		e := res[header+i*editSize:]
 		cell, from, to, kind := le.Uint32(e), le.Uint32(e[4:]), le.Uint32(e[8:]), le.Uint32(e[12:])
 		if uint64(cell) >= uint64(p.count) {
 			return dst, fmt.Sprintf("returned a bad edit: edit %d is in cell %d of %d", i, cell, p.count)
@@ -226,7 +231,7 @@ func (b *Batch) decode(res []byte, p piece, kinds []string, dst []Edit) ([]Edit,
 			if arena == nil {
 				// No replacement may be taken twice over: all of them fit in
 				// what the result had room for.
-				arena = make([]byte, 0, len(res)-editHeader-int(n)*editSize)
+				arena = make([]byte, 0, len(res)-header-int(n)*editSize)
 			}
 			if int(size) > cap(arena)-len(arena) {
 				return dst, "returned replacements that overlap each other"

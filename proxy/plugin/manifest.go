@@ -35,6 +35,9 @@ type Manifest struct {
 	// Least is how long in bytes a bound value has to be for the module to see
 	// it: a shorter one is handed over as empty.
 	Least int `json:"least,omitempty"`
+	// Runs says that the module takes runs of a byte stream (sdk/ABI.md 5.3); one
+	// that does not is shown windows of the stream.
+	Runs bool `json:"runs,omitempty"`
 	// Settings is the JSON Schema of the settings.
 	Settings json.RawMessage `json:"settings,omitempty"`
 	// Vectors are self-tests, run before the module is used (sdk/ABI.md 9).

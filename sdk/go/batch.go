@@ -90,14 +90,24 @@ type Edits struct {
 	b     []byte // header and edits
 	texts []byte // replacements
 	n     uint32
+	run   bool // of a run, whose header is longer
+	open  uint32
+	state []byte
+}
+
+func (e *Edits) header() int {
+	if e.run {
+		return runResult
+	}
+	return editHeader
 }
 
 // Reset forgets all findings and keeps the memory.
 func (e *Edits) Reset() {
-	if cap(e.b) < editHeader {
-		e.b = make([]byte, editHeader, editHeader+64*editSize)
+	if cap(e.b) < runResult {
+		e.b = make([]byte, editHeader, runResult+64*editSize)
 	}
-	e.b, e.texts, e.n = e.b[:editHeader], e.texts[:0], 0
+	e.b, e.texts, e.n, e.run = e.b[:editHeader], e.texts[:0], 0, false
 }
 
 func (e *Edits) add(cell, from, to, kind int, at, size uint32) {
@@ -132,13 +142,13 @@ func (e *Edits) Len() int { return int(e.n) }
 
 // At returns finding i, for tests.
 func (e *Edits) At(i int) (cell, from, to, kind int) {
-	n := editHeader + editSize*i
+	n := e.header() + editSize*i
 	return int(u32(e.b, n)), int(u32(e.b, n+4)), int(u32(e.b, n+8)), int(u32(e.b, n+12))
 }
 
 // Bytes encodes the findings (sdk/ABI.md 6); nil if there are none.
 func (e *Edits) Bytes() []byte {
-	if e.n == 0 {
+	if e.n == 0 && (!e.run || e.open == absent && len(e.state) == 0) {
 		return nil
 	}
 	putU32(e.b, 0, e.n)
@@ -147,12 +157,18 @@ func (e *Edits) Bytes() []byte {
 		// Replacements stand behind the edits, so their places move by that.
 		base := uint32(len(e.b))
 		for i := range int(e.n) {
-			n := editHeader + editSize*i
+			n := e.header() + editSize*i
 			if u32(e.b, n+20) != absent {
 				putU32(e.b, n+16, u32(e.b, n+16)+base)
 			}
 		}
 		e.b = append(e.b, e.texts...)
+	}
+	if e.run {
+		putU32(e.b, 4, e.open)
+		putU32(e.b, 8, uint32(len(e.b)))
+		putU32(e.b, 12, uint32(len(e.state)))
+		e.b = append(e.b, e.state...)
 	}
 	return e.b
 }

@@ -18,6 +18,7 @@ var (
 	result   []byte
 	edits    Edits
 	batch    Batch
+	run      Run
 	command  Command
 	class    Classification
 )
@@ -71,8 +72,18 @@ func exportConfigure(_ unsafe.Pointer, size int32) int64 {
 
 //go:wasmexport sluice_mask
 func exportMask(_ unsafe.Pointer, size int32) int64 {
+	if plugin.Stream != nil {
+		if r, ok := ReadRun(input[:size]); ok {
+			run = r
+			edits.resetRun()
+			if err := plugin.Stream(&run, &edits); err != nil {
+				return failure(err.Error())
+			}
+			return packed(edits.Bytes())
+		}
+	}
 	if plugin.Mask == nil {
-		return failure("does not mask")
+		return failure("does not mask cells")
 	}
 	var ok bool
 	if batch, ok = ReadBatch(input[:size]); !ok {

@@ -48,7 +48,7 @@ func (p *Plugin) JSON() []byte {
 	if p.Classify != nil {
 		provides = append(provides, "classify")
 	}
-	if p.Mask != nil {
+	if p.Mask != nil || p.Stream != nil {
 		provides = append(provides, "mask")
 	}
 	if p.Trigger != nil {
@@ -64,6 +64,9 @@ func (p *Plugin) JSON() []byte {
 	if m.Least > 0 {
 		b = append(b, `,"least":`...)
 		b = appendInt(b, m.Least)
+	}
+	if p.Stream != nil {
+		b = append(b, `,"runs":true`...)
 	}
 	if m.Settings != "" {
 		b = append(append(b, `,"settings":`...), m.Settings...)

@@ -53,6 +53,10 @@ type Plugin struct {
 	Configure func(settings Value) error
 	// Mask looks for what is sensitive.
 	Mask func(b *Batch, found *Edits) error
+	// Stream looks for what is sensitive in a run of a byte stream. Without it
+	// the gateway shows Mask windows of the stream instead, and holds back as
+	// many bytes as the manifest's Reach.
+	Stream func(r *Run, found *Edits) error
 	// Classify gives labels, a risk, a reason and sensitive spans.
 	Classify func(c *Command, is *Classification) error
 	// Trigger asks for an approval; nil means no.
