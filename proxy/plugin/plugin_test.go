@@ -40,7 +40,7 @@ func maskOf(t *testing.T, m *Module, b *Batch) []Edit {
 // The shipped plugins load, with their vectors as Wasm.
 func TestShippedPlugins(t *testing.T) {
 	r := newRuntime(t, Options{})
-	for _, name := range []string{"pii", "sqlrisk"} {
+	for _, name := range []string{"pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
 		m := load(t, r, Spec{Name: name, Wasm: guest(t, "sluice.dev/plugins/"+name)})
 		if m.Manifest().Name != name || m.Manifest().Vectors == "" {
 			t.Errorf("%s: manifest %+v", name, m.Manifest())

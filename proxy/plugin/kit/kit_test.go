@@ -68,7 +68,7 @@ func open(t *testing.T, wasm []byte) *plugin.Module {
 func TestConformance(t *testing.T) {
 	ctx := context.Background()
 	r := newRuntime(t)
-	for _, name := range []string{"pii", "sqlrisk"} {
+	for _, name := range []string{"pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
 		for _, c := range Conformance(ctx, r, shipped(t, name), nil) {
 			if !c.OK {
 				t.Errorf("%s: %s: %s", name, c.Name, c.Detail)
