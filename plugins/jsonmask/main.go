@@ -81,7 +81,7 @@ const (
 // how a cell is taken.
 const (
 	skip    = iota
-	any     // JSON if it looks like it
+	perhaps // JSON if it looks like it
 	certain // JSON, and hidden whole if it is not
 )
 
@@ -115,7 +115,7 @@ func taken(c sluice.Column) int {
 	if text == "off" {
 		return skip
 	}
-	return any
+	return perhaps
 }
 
 func cell(out *sluice.Edits, i int, value []byte, how int, binary, window bool) {
@@ -128,7 +128,7 @@ func cell(out *sluice.Edits, i int, value []byte, how int, binary, window bool) 
 		begins++
 	}
 	looks := begins < len(value) && (value[begins] == '{' || value[begins] == '[')
-	if how == any && !looks && !window {
+	if how == perhaps && !looks && !window {
 		return
 	}
 	if window && (how == certain || text != "valid") {
@@ -137,7 +137,7 @@ func cell(out *sluice.Edits, i int, value []byte, how int, binary, window bool) 
 		return
 	}
 	if !doc.find(value, from) {
-		if how == any && text == "valid" {
+		if how == perhaps && text == "valid" {
 			return
 		}
 		out.Add(i, from, len(value), jsonDocument)

@@ -16,6 +16,9 @@ type step struct {
 	indices []int
 }
 
+// mostSteps is what the bits of a word have room for.
+const mostSteps = 60
+
 // parsePath reads RFC 9535's $, .name, ['name'], ["name"], [n], [*], .*, ..name,
 // ..* and ..[…], and lists of names and indices in brackets. Slices, filters
 // and indices from the end are refused. why is "" if it is good.
@@ -57,6 +60,9 @@ func parsePath(p string) (steps []step, why string) {
 			return nil, why
 		}
 		steps = append(steps, s)
+	}
+	if len(steps) > mostSteps {
+		return nil, "has more than 60 steps"
 	}
 	return steps, ""
 }

@@ -40,8 +40,9 @@ func maskOf(t *testing.T, m *Module, b *Batch) []Edit {
 // The shipped plugins load, with their vectors as Wasm.
 func TestShippedPlugins(t *testing.T) {
 	r := newRuntime(t, Options{})
-	for _, name := range []string{"pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
-		m := load(t, r, Spec{Name: name, Wasm: guest(t, "sluice.dev/plugins/"+name)})
+	settings := map[string]string{"jsonmask": `{"paths": ["$.ssn"]}`}
+	for _, name := range []string{"jsonmask", "pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
+		m := load(t, r, Spec{Name: name, Wasm: guest(t, "sluice.dev/plugins/"+name), Settings: []byte(settings[name])})
 		if m.Manifest().Name != name || m.Manifest().Vectors == "" {
 			t.Errorf("%s: manifest %+v", name, m.Manifest())
 		}

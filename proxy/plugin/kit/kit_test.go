@@ -68,8 +68,9 @@ func open(t *testing.T, wasm []byte) *plugin.Module {
 func TestConformance(t *testing.T) {
 	ctx := context.Background()
 	r := newRuntime(t)
-	for _, name := range []string{"pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
-		for _, c := range Conformance(ctx, r, shipped(t, name), nil) {
+	settings := map[string][]byte{"jsonmask": []byte(`{"paths": ["$.ssn"]}`)}
+	for _, name := range []string{"jsonmask", "pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
+		for _, c := range Conformance(ctx, r, shipped(t, name), settings[name]) {
 			if !c.OK {
 				t.Errorf("%s: %s: %s", name, c.Name, c.Detail)
 			}
