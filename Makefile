@@ -11,7 +11,7 @@ SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.htm
 
 # What a target needs is installed before it is built; each step uses all processors by itself.
 .NOTPARALLEL:
-.PHONY: help build plugins assets node demo demo-check demo-crewai test test-all check bench bench-audit bench-policy mask-conformance fuzz fmt lint clean deps
+.PHONY: help build plugins assets node demo demo-check demo-crewai test test-all check bench bench-audit bench-plugins bench-policy mask-conformance fuzz fmt lint clean deps
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -89,6 +89,10 @@ bench: build ## the table of ratios, measured side by side in one run
 
 bench-audit: ## the audit log beside the bare disk, measured side by side in one run (DIR: the folder to measure in)
 	$(GO) run ./proxy/audit/bench $(if $(DIR),-dir $(DIR))
+
+bench-plugins: ## what fuel costs: plain wazero, fuel and WithCloseOnContextDone by turns, for each language; a call's host side
+	@bash $(DEPS) wasm
+	$(GO) run ./proxy/plugin/bench $(if $(TIME),-time $(TIME))
 
 bench-policy: ## what a decision costs, evaluated and cached, for 10, 100 and 1,000 rules; TIME=10s measures longer
 	$(GO) run ./proxy/policy/bench $(if $(TIME),-time $(TIME))

@@ -92,39 +92,39 @@ func (m *Module) Mask(ctx context.Context, b *Batch, dst []Edit) ([]Edit, error)
 	if len(b.Cells) == 0 {
 		return dst, nil
 	}
-	keep, reach := len(dst), m.manifest.Reach
-	i, off := 0, 0
-	most := cut{bytes: max(m.limits.Batch, smallestBytes(reach)), cells: MaxCells}
-	err := m.use(ctx, "mask", func(in *instance) error {
-		if bad := b.check(); bad != "" {
-			return &CallError{Plugin: in.plugin, Kind: KindInput, What: bad}
-		}
-		in.scope = b.Scope
-		columns := b.columnsSize()
-		for i < len(b.Cells) {
-			p := b.next(i, off, reach, most)
-			found, err := in.piece(b, p, columns, m.manifest.Kinds, dst)
-			if KindOf(err) == KindFuel && most.halve(b, p, reach) {
-				return errAgain
-			}
-			if dst = found; err != nil {
-				return err
-			}
-			switch {
-			case !p.window:
-				i += p.count
-			case p.before == len(b.Cells[i].Value):
-				i, off = i+1, 0
-			default:
-				off = p.before
-			}
-		}
-		return nil
-	})
+	in, err := m.begin(ctx, "mask")
 	if err != nil {
-		return dst[:keep], err
+		return dst, err
 	}
-	return dst, nil
+	if bad := b.check(); bad != "" {
+		return dst, m.end(ctx, in, &CallError{Plugin: m.name, Kind: KindInput, What: bad})
+	}
+	in.scope = b.Scope
+	keep, reach, columns := len(dst), m.manifest.Reach, b.columnsSize()
+	most := cut{bytes: max(m.limits.Batch, smallestBytes(reach)), cells: MaxCells}
+	for i, off := 0, 0; i < len(b.Cells); {
+		p := b.next(i, off, reach, most)
+		found, err := in.piece(b, p, columns, m.manifest.Kinds, dst)
+		if err != nil {
+			if KindOf(err) != KindFuel || !most.halve(b, p, reach) {
+				return dst[:keep], m.end(ctx, in, err)
+			}
+			if in, err = m.again(ctx, in); err != nil {
+				return dst[:keep], err
+			}
+			continue
+		}
+		dst = found
+		switch {
+		case !p.window:
+			i += p.count
+		case p.before == len(b.Cells[i].Value):
+			i, off = i+1, 0
+		default:
+			off = p.before
+		}
+	}
+	return dst, m.end(ctx, in, nil)
 }
 
 func (in *instance) piece(b *Batch, p piece, columns int, kinds []string, dst []Edit) ([]Edit, error) {

@@ -84,56 +84,82 @@ var errAgain = errors.New("again")
 // use runs f with an instance of its own. An instance whose call failed is
 // not used again.
 func (m *Module) use(ctx context.Context, what string, f func(*instance) error) error {
+	in, err := m.begin(ctx, what)
+	if err != nil {
+		return err
+	}
+	for {
+		if err = f(in); !errors.Is(err, errAgain) {
+			return m.end(ctx, in, err)
+		}
+		if in, err = m.again(ctx, in); err != nil {
+			return err
+		}
+	}
+}
+
+// begin takes an instance for a call; every begin without an error has its end.
+func (m *Module) begin(ctx context.Context, what string) (*instance, error) {
 	if !m.provides[what] {
-		return &CallError{Plugin: m.name, Kind: KindABI, What: "does not " + what}
+		return nil, &CallError{Plugin: m.name, Kind: KindABI, What: "does not " + what}
 	}
 	if !m.opening.enter() {
-		return &CallError{Plugin: m.name, Kind: KindClosed, What: "was replaced"}
+		return nil, &CallError{Plugin: m.name, Kind: KindClosed, What: "was replaced"}
 	}
-	defer m.opening.calls.Done()
 	if m.Quarantined() {
+		m.opening.calls.Done()
 		m.stats.Refused.Add(1)
-		return &CallError{Plugin: m.name, Kind: KindQuarantine, What: fmt.Sprintf("is quarantined: it failed %d times in a row and waits for a reload", m.limits.Failures)}
+		return nil, &CallError{Plugin: m.name, Kind: KindQuarantine, What: fmt.Sprintf("is quarantined: it failed %d times in a row and waits for a reload", m.limits.Failures)}
 	}
 	in, err := m.take(ctx)
 	if err != nil {
+		m.opening.calls.Done()
 		m.stats.Refused.Add(1)
-		return err
+		return nil, err
 	}
 	if in == nil {
 		if in, err = m.fresh(); err != nil {
-			m.slots <- nil
-			m.failed(ctx, err)
-			return err
+			return nil, m.end(ctx, nil, err)
 		}
 	}
+	in.data = true
 	m.stats.Calls.Add(1)
-	for {
-		in.data = true
-		if err = f(in); !errors.Is(err, errAgain) {
-			break
-		}
-		m.stats.Cut.Add(1)
-		in.close()
-		if in, err = m.fresh(); err != nil {
-			m.slots <- nil
-			m.failed(ctx, err)
-			return err
-		}
+	return in, nil
+}
+
+// again is a fresh instance in place of one whose call ran out of fuel; an error
+// has ended the call.
+func (m *Module) again(ctx context.Context, in *instance) (*instance, error) {
+	m.stats.Cut.Add(1)
+	scope := in.scope
+	in.close()
+	in, err := m.fresh()
+	if err != nil {
+		return nil, m.end(ctx, nil, err)
 	}
-	in.scope = ""
-	var c *CallError
-	switch {
-	case err == nil:
+	in.data, in.scope = true, scope
+	return in, nil
+}
+
+// end gives the instance back, or closes it after a failure, and returns err.
+func (m *Module) end(ctx context.Context, in *instance, err error) error {
+	defer m.opening.calls.Done()
+	if err == nil {
+		in.scope = ""
 		m.failing.Store(0)
 		m.slots <- in
-	case errors.As(err, &c) && c.Kind == KindInput:
-		m.slots <- in // the caller's fault, and nothing ran
-	default:
-		in.close()
-		m.slots <- nil
-		m.failed(ctx, err)
+		return nil
 	}
+	if in != nil && KindOf(err) == KindInput {
+		in.scope = ""
+		m.slots <- in // the caller's fault, and nothing ran
+		return err
+	}
+	if in != nil {
+		in.close()
+	}
+	m.slots <- nil
+	m.failed(ctx, err)
 	return err
 }
 
