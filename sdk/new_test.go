@@ -88,3 +88,34 @@ func TestLanguages(t *testing.T) {
 		t.Errorf("%v and %v", sdk.Languages, sdktest.Languages)
 	}
 }
+
+// The program in each README builds as it stands there, and passes the vectors
+// that it carries.
+func TestREADMEs(t *testing.T) {
+	for language, c := range map[string]struct{ fence, file string }{
+		"go": {"go", "main.go"}, "rust": {"rust", "src/lib.rs"}, "assemblyscript": {"ts", "assembly/index.ts"}, "c": {"c", "plugin.c"},
+	} {
+		t.Run(language, func(t *testing.T) {
+			readme, err := os.ReadFile(filepath.Join(language, "README.md"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, after, _ := strings.Cut(string(readme), "```"+c.fence+"\n")
+			program, _, ok := strings.Cut(after, "```\n")
+			if !ok {
+				t.Fatal("the README has no program")
+			}
+			dir := filepath.Join(t.TempDir(), "readme")
+			if _, err := sdk.New(dir, language, "readme"); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, c.file), []byte(program), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			m := load(t, newRuntime(t), sdktest.Build(t, language, dir), "")
+			if got := m.Manifest(); got.Name != "codename" || !strings.Contains(got.Vectors, "Bluebird") {
+				t.Errorf("the manifest is %+v", got)
+			}
+		})
+	}
+}

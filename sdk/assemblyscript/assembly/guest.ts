@@ -21,7 +21,7 @@ const ERROR: u64 = 1 << 31;
 
 function failed(why: string): u64 {
   result.size = 0;
-  result.putText(why ? why : "failed");
+  result.putText(why.length > 0 ? why : "failed");
   return result.packed() | ERROR;
 }
 
@@ -57,7 +57,7 @@ export function sluice_configure(_: usize, size: i32): u64 {
   const configure = registered().configure;
   if (!configure) return 0;
   const why = configure(new Value(input.ptr, size));
-  return why ? failed(why) : 0;
+  return why !== null ? failed(why) : 0;
 }
 
 export function sluice_mask(_: usize, size: i32): u64 {
@@ -67,7 +67,7 @@ export function sluice_mask(_: usize, size: i32): u64 {
   if (!batch.read(input.ptr, size)) return failed("a kind of batch that this plugin does not know");
   edits.reset();
   const why = mask(batch, edits);
-  return why ? failed(why) : edits.packed();
+  return why !== null ? failed(why) : edits.packed();
 }
 
 export function sluice_classify(_: usize, size: i32): u64 {
@@ -78,7 +78,7 @@ export function sluice_classify(_: usize, size: i32): u64 {
   if (!command) return failed(UNREADABLE);
   classification.reset();
   const why = classify(command, classification);
-  return why ? failed(why) : classification.packed();
+  return why !== null ? failed(why) : classification.packed();
 }
 
 export function sluice_trigger(_: usize, size: i32): u64 {
@@ -89,10 +89,10 @@ export function sluice_trigger(_: usize, size: i32): u64 {
   if (!command) return failed(UNREADABLE);
   const hold = new Hold();
   const why = trigger(command, hold);
-  if (why) return failed(why);
-  if (!hold.approval) return 0;
+  if (why !== null) return failed(why);
+  if (hold.approval.length == 0) return 0;
   result.size = 0;
   result.putField(1, hold.approval);
-  if (hold.reason) result.putField(2, hold.reason);
+  if (hold.reason.length > 0) result.putField(2, hold.reason);
   return result.packed();
 }

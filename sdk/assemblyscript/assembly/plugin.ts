@@ -41,12 +41,12 @@ export class Plugin {
     if (this.mask) provides.push("mask");
     if (this.trigger) provides.push("trigger");
     let out = '{"abi":"sluice/1","name":' + quoted(this.name) + ',"version":' + quoted(this.version);
-    if (this.description) out += ',"description":' + quoted(this.description);
+    if (this.description.length > 0) out += ',"description":' + quoted(this.description);
     out += list("provides", provides) + list("capabilities", this.capabilities) + list("kinds", this.kinds);
     if (this.reach > 0) out += ',"reach":' + this.reach.toString();
     if (this.least > 0) out += ',"least":' + this.least.toString();
-    if (this.settings) out += ',"settings":' + this.settings;
-    if (this.vectors) out += ',"vectors":' + quoted(this.vectors);
+    if (this.settings.length > 0) out += ',"settings":' + this.settings;
+    if (this.vectors.length > 0) out += ',"vectors":' + quoted(this.vectors);
     return out + "}";
   }
 }

@@ -50,7 +50,7 @@ function classify(c: Command, is: Classification): string | null {
   is.risk(3);
   is.risk(<u32>min(max(c.facts.get("risk").int(), 0), 1000));
   const reason = c.facts.get("reason").text();
-  if (reason) is.reason(reason);
+  if (reason.length > 0) is.reason(reason);
   return null;
 }
 
