@@ -40,7 +40,7 @@ impl<'a> Batch<'a> {
         }
         let batch = Batch { b, columns: u32_at(b, 4) as usize, cells: u32_at(b, 8) as usize, at: u32_at(b, 16) as usize };
         let ends = |at: usize, n: usize, size: usize| n.checked_mul(size).and_then(|n| n.checked_add(at)).map_or(false, |end| end <= b.len());
-        (ends(HEADER, batch.columns, COLUMN) && ends(batch.at, batch.cells, CELL)).then(|| batch)
+        (ends(HEADER, batch.columns, COLUMN) && ends(batch.at, batch.cells, CELL)).then_some(batch)
     }
 
     /// How many columns there are.

@@ -1,14 +1,17 @@
+/// Short, since every result has room for it.
+const MAX: usize = 112;
+
 /// Why a call failed. In [`configure`](crate::Plugin::configure) the operator reads it; elsewhere it goes nowhere but to
 /// a tool that the plugin's author runs. The call, and the command with it, fails.
 pub struct Failure {
-    text: [u8; 256],
+    text: [u8; MAX],
     len: usize,
 }
 
 impl Failure {
-    /// At most 256 bytes; the rest is cut.
+    /// At most 112 bytes; the rest is cut.
     pub fn new(text: &str) -> Failure {
-        let mut f = Failure { text: [0; 256], len: 0 };
+        let mut f = Failure { text: [0; MAX], len: 0 };
         f.push(text);
         f
     }

@@ -14,19 +14,19 @@ pub enum Level {
 /// Writes a line to the gateway's log: at most 8 a call, of 1 KiB each. While data is looked at it needs the capability
 /// `log`. Does nothing in a plugin's own tests.
 pub fn log(level: Level, text: &str) {
-    host::log(level as i32, text.as_bytes());
+    calls::log(level as i32, text.as_bytes());
 }
 
 /// A keyed stand-in for a value, always the same for the same value and kind within the scope that the operator chose.
 /// It needs the capability `pseudonym`. `None` where the gateway refuses: a kind of more than 64 bytes. In a plugin's own
 /// tests, where there is no key, it is the kind, `-` and the value's length.
 pub fn pseudonym<'a>(kind: &str, value: &[u8], out: &'a mut [u8; MAX_PSEUDONYM]) -> Option<&'a [u8]> {
-    let n = host::pseudonym(kind.as_bytes(), value, out);
+    let n = calls::pseudonym(kind.as_bytes(), value, out);
     out.get(..usize::try_from(n).ok()?)
 }
 
 #[cfg(target_arch = "wasm32")]
-mod host {
+mod calls {
     // sdk/ABI.md 7.
     #[link(wasm_import_module = "sluice")]
     extern "C" {
@@ -48,7 +48,7 @@ mod host {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-mod host {
+mod calls {
     use std::io::Write;
 
     pub fn log(_level: i32, _text: &[u8]) {}

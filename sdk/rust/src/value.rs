@@ -67,7 +67,7 @@ impl<'a> Value<'a> {
     }
 
     /// A string's text in `out`, its escapes undone; `None` if it is no string or `out` is too short.
-    pub fn text<'b>(self, out: &'b mut [u8]) -> Option<&'b [u8]> {
+    pub fn text(self, out: &mut [u8]) -> Option<&[u8]> {
         let mut n = 0;
         for c in self.chars()? {
             *out.get_mut(n)? = c;
