@@ -173,7 +173,7 @@ func str(v []byte, i int) (end int, ok bool) {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			case 'u':
 				for range 4 {
-					if i++; i >= len(v) || !(v[i] >= '0' && v[i] <= '9' || v[i]|0x20 >= 'a' && v[i]|0x20 <= 'f') {
+					if i++; i >= len(v) || !hexDigit(v[i]) {
 						return i, false
 					}
 				}
@@ -184,6 +184,8 @@ func str(v []byte, i int) (end int, ok bool) {
 	}
 	return i, false
 }
+
+func hexDigit(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 // scalar is where a number, true, false or null ends.
 func scalar(v []byte, i int) (end int, ok bool) {

@@ -42,7 +42,7 @@ func parsePath(p string) (steps []step, why string) {
 			p = p[1:]
 			end := 0
 			for end < len(p) && p[end] != '.' && p[end] != '[' {
-				if c := p[end]; c < 0x80 && c != '_' && c != '*' && !(c >= '0' && c <= '9') && !(c|0x20 >= 'a' && c|0x20 <= 'z') {
+				if c := p[end]; !named(c) {
 					return nil, "a name with " + strconv.Quote(string(c)) + " stands in brackets and quotes: ['a-b']"
 				}
 				end++
@@ -115,6 +115,11 @@ func (s *step) brackets(p string) (rest, why string) {
 			return "", "only names in quotes, indices from 0 and * are known in brackets, at " + strconv.Quote(p)
 		}
 	}
+}
+
+// named reports what may stand in a name without quotes, or is a wildcard.
+func named(c byte) bool {
+	return c >= 0x80 || c == '_' || c == '*' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
 }
 
 func (s *step) name(key sluice.Value) bool {

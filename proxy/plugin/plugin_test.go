@@ -40,9 +40,10 @@ func maskOf(t *testing.T, m *Module, b *Batch) []Edit {
 // The shipped plugins load, with their vectors as Wasm.
 func TestShippedPlugins(t *testing.T) {
 	r := newRuntime(t, Options{})
-	settings := map[string]string{"jsonmask": `{"paths": ["$.ssn"]}`}
-	for _, name := range []string{"jsonmask", "pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
-		m := load(t, r, Spec{Name: name, Wasm: guest(t, "sluice.dev/plugins/"+name), Settings: []byte(settings[name])})
+	settings := map[string]string{"jsonmask": `{"paths": ["$.ssn"]}`, "fpe": `{"columns": ["card"]}`}
+	grants := map[string][]string{"fpe": {"pseudonym"}}
+	for _, name := range []string{"fpe", "jsonmask", "pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
+		m := load(t, r, Spec{Name: name, Wasm: guest(t, "sluice.dev/plugins/"+name), Settings: []byte(settings[name]), Grants: grants[name]})
 		if m.Manifest().Name != name || m.Manifest().Vectors == "" {
 			t.Errorf("%s: manifest %+v", name, m.Manifest())
 		}
