@@ -5,6 +5,7 @@ GO       ?= go
 FUZZTIME ?= 30s
 # The majors of PostgreSQL that tests run against; make test MAJORS="14 18" chooses.
 MAJORS   ?= 15 18
+RELEASE  ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 DEPS     := proxy/testenv/deps.sh
 PLUGINS  := $(notdir $(patsubst %/,%,$(dir $(wildcard plugins/*/plugin_wasm.go plugins/*/main.go))))
 SOURCES  := $(shell find proxy plugins sdk policies -name '*.go' -o -name '*.html' -o -name '*.json' -o -name '*.css' -o -name '*.js' -o -name '*.rego' -o -name '*.tmpl' 2>/dev/null | grep -v node_modules) go.mod go.sum
@@ -19,7 +20,7 @@ help: ## list the targets
 build: bin/sluice plugins ## bin/sluice and the shipped plugins as bin/plugins/*.wasm
 
 bin/sluice: $(SOURCES) | assets
-	$(GO) build -trimpath -o $@ ./proxy/cmd/sluice
+	$(GO) build -trimpath -ldflags='-X main.release=$(RELEASE)' -o $@ ./proxy/cmd/sluice
 
 plugins: $(PLUGINS:%=bin/plugins/%.wasm)
 
