@@ -205,6 +205,7 @@ type Status struct {
 	LogError    string    `json:"log_error,omitempty"`
 	Sessions    int       `json:"sessions"`
 	Pending     int       `json:"pending"`
+	Quarantined []string  `json:"quarantined,omitempty"` // plugins that failed too often, and wait for a reload
 }
 
 // Use is one look at, or log-in to, the gateway's own pages.

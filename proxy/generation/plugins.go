@@ -43,6 +43,9 @@ func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*p
 	return out, nil
 }
 
+// Modules are the plugins of this generation.
+func (g *Generation) Modules() []*plugin.Module { return g.modules }
+
 // loadFault is where in the block a module's refusal belongs, and its words
 // without the block's name, which the line says.
 func loadFault(b *config.Plugin, err error) (at config.Pos, text string) {

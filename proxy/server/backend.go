@@ -247,6 +247,7 @@ func (b *backend) Status(context.Context) (console.Status, error) {
 		LogHead: g.log.Stats().Size, LogDurable: uint64(g.log.Durable())}
 	if gen := g.manager.Generation(); gen != nil {
 		s.Generation, s.Loaded, s.Development = gen.ID(), gen.Loaded, gen.Development()
+		s.Quarantined = quarantined(gen)
 	}
 	if tried, err := g.manager.Last(); !tried.IsZero() {
 		s.ReloadTried = tried

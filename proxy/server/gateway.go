@@ -169,7 +169,7 @@ func (g *Gateway) open(ctx context.Context) error {
 		}
 	})
 	g.metrics = prometheus.NewRegistry()
-	g.metrics.MustRegister(g.gate.Metrics, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	g.metrics.MustRegister(g.gate.Metrics, pluginMetrics{g.manager.Generation}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return nil
 }
 
@@ -246,6 +246,9 @@ func (g *Gateway) changed(by string, gen *generation.Generation, failed error) e
 			return err
 		}
 		r.Config.Objects = map[string]string{"config": digest}
+		for _, m := range gen.Modules() {
+			r.Detail["plugin "+m.Name()] = "sha256:" + m.Digest()
+		}
 		if gen.Development() {
 			r.Detail["development"] = "true"
 		}

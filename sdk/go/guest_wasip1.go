@@ -75,7 +75,7 @@ func exportMask(_ unsafe.Pointer, size int32) int64 {
 	if plugin.Stream != nil {
 		if r, ok := ReadRun(input[:size]); ok {
 			run = r
-			edits.resetRun()
+			edits.ResetRun()
 			if err := plugin.Stream(&run, &edits); err != nil {
 				return failure(err.Error())
 			}

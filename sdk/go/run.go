@@ -60,7 +60,8 @@ func (r *Run) Last() bool  { return r.flags&4 != 0 } //nolint:revive // see Firs
 func (r *Run) Name() string { return r.column.Name() }
 func (r *Run) Type() string { return r.column.Type() } //nolint:revive // see Name
 
-func (e *Edits) resetRun() {
+// ResetRun is Reset for the findings of a run.
+func (e *Edits) ResetRun() {
 	e.Reset()
 	e.b = e.b[:runResult]
 	e.run, e.open, e.state = true, absent, e.state[:0]

@@ -44,6 +44,9 @@ func (a *app) status() *cobra.Command {
 			say("Log", fmt.Sprintf("%s, %d records, %d on disk", s.LogOrigin, s.LogHead, s.LogDurable))
 			say("Sessions", fmt.Sprint(s.Sessions))
 			say("Pending", fmt.Sprint(s.Pending))
+			if len(s.Quarantined) > 0 {
+				say("Quarantined", "plugins "+strings.Join(s.Quarantined, ", ")+": what they should see is refused; mend them and reload")
+			}
 			return nil
 		},
 	}
