@@ -39,7 +39,7 @@ func maskOf(t *testing.T, m *Module, b *Batch) []Edit {
 
 // The shipped plugins load, with their vectors as Wasm.
 func TestShippedPlugins(t *testing.T) {
-	r := newRuntime(t, Options{})
+	r := testRuntime(t)
 	settings := map[string]string{"jsonmask": `{"paths": ["$.ssn"]}`, "fpe": `{"columns": ["card"]}`}
 	grants := map[string][]string{"fpe": {"pseudonym"}}
 	for _, name := range []string{"fpe", "jsonmask", "pii", "prompt", "secrets", "shellrisk", "sqlrisk"} {
