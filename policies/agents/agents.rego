@@ -4,7 +4,7 @@
 #   What a crew of agents may do: read and write rows; shapes and rights stay as they are; changes and deletions of rows
 #   in production wait for a human; a card number is for those who work with cards.
 # custom:
-#   controls: []
+#   controls: [AC-3, AC-6, CM-5]
 package agents
 
 # Whose commands this policy allows, by group of the token's subject.

@@ -5,7 +5,7 @@
 #   least_privilege and delegation both allow, and denies and holds what any of the parts does. The parts must be loaded
 #   beside it; without one of them everything is denied.
 # custom:
-#   controls: [AC-2(2), AC-3, AC-3(7), AC-5, AC-6, AC-6(10), AU-9, CM-3, CM-5, IA-9, SC-7, SI-10]
+#   controls: [AC-3, AC-3(7), AC-5, AC-6, AC-6(10), AU-9, CM-3, CM-5, IA-9, SC-7, SI-10]
 package nist
 
 # Each part, and the controls that its rules serve.

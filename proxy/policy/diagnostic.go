@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -128,7 +129,7 @@ func (f *faults) rego(file string, err error) {
 			f.add(Diagnostic{File: file, Message: e.Message})
 			continue
 		}
-		message := e.Message
+		message := compilerName.ReplaceAllString(e.Message, "_")
 		suggestion := suggest(e)
 		if e.Details != nil && suggestion == "" {
 			// Types as OPA shows them say what was there and what was meant;
@@ -142,6 +143,9 @@ func (f *faults) rego(file string, err error) {
 		f.suggest(e.Location, suggestion, "%s", message)
 	}
 }
+
+// compilerName is a name that the compiler gives to what has none.
+var compilerName = regexp.MustCompile(`__local[0-9]+__`)
 
 func trimAll(lines []string) []string {
 	out := make([]string, 0, len(lines))

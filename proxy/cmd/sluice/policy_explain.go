@@ -160,6 +160,9 @@ func (a *app) printAccount(acc *recorded.Account) {
 	if len(acc.NotAllowed) > 0 {
 		a.printNotAllowed(acc.NotAllowed)
 	}
+	for _, b := range acc.Shadow {
+		a.printBecause(&b)
+	}
 	for _, said := range acc.Gateway {
 		fmt.Fprintf(a.out, "\n%s\n  said by the gateway itself (a mask, a plugin, an approver, a limit or the parser), not by a rule\n", cellText(said))
 	}
@@ -190,9 +193,6 @@ func past(verdict string) string {
 // printBecause is one rule: what it says, where it stands, what it turned on.
 func (a *app) printBecause(b *policy.Because) {
 	who := "policy " + b.Policy
-	if b.Shadow {
-		who = "in shadow, policy " + b.Policy
-	}
 	said := ""
 	switch {
 	case b.Ended != nil:
@@ -209,6 +209,9 @@ func (a *app) printBecause(b *policy.Because) {
 		said = "allowed by " + who
 	default:
 		said = fmt.Sprintf("%s: a %s", who, b.Rule)
+	}
+	if b.Shadow {
+		said = "in shadow, " + said
 	}
 	fmt.Fprintf(a.out, "\n%s\n", cellText(said))
 	if b.Hint != "" {

@@ -31,6 +31,9 @@ type Account struct {
 	Rules []policy.Because `json:"rules"`
 	// NotAllowed are the allows that did not hold, where that is the reason.
 	NotAllowed []policy.Because `json:"not_allowed,omitempty"`
+	// Shadow are the rules of policies in shadow mode that would have denied or
+	// held it.
+	Shadow []policy.Because `json:"shadow,omitempty"`
 	// Unexplained are reasons that no rule gives from what is recorded, and
 	// Unsure the rules that may have: they read what the record does not hold.
 	Unexplained []string         `json:"unexplained,omitempty"`
@@ -100,6 +103,9 @@ func Explain(ctx context.Context, e *audit.Entry, conn *gate.Connection) (*Accou
 	for _, b := range x.Rules {
 		switch {
 		case b.Shadow:
+			if slices.Contains(e.Decision.Shadow, b.Policy+" deny: "+b.Reason) || slices.Contains(e.Decision.Shadow, b.Policy+" hold "+b.Approval+": "+b.Reason) {
+				out.Shadow = append(out.Shadow, b)
+			}
 		case b.Rule == "allow" && e.Decision.Verdict != audit.Deny && slices.Contains(e.Decision.Policies, b.Policy):
 			out.Rules = append(out.Rules, b)
 		case b.Mask != nil && e.Decision.Verdict != audit.Deny && masked(e.Decision.Masks, b.Mask, conn):
