@@ -108,12 +108,12 @@ func TestDefaults(t *testing.T) {
 	x := c.Connections[0]
 	got := []any{
 		c.Gateway.Name, c.Gateway.DataDir.Abs, c.State.Path.Abs, c.Limits.Statement, c.Limits.Message, c.Limits.HoldsPerSession, c.Limits.Session, c.Limits.Transaction,
-		c.Reload.Watch, c.Audit.Checkpoint, c.Audit.RedactLiterals, x.Address, x.Database, x.TLS.Mode, x.Postgres.Lineage, x.Postgres.ServerLog,
+		c.Reload.Watch, c.Audit.Checkpoint, c.Audit.RedactLiterals, x.Address, x.Database, x.TLS.Mode, x.Postgres.Lineage, x.Postgres.ServerLog, x.Postgres.Driver,
 		c.Identities[0].Skew, c.Policies[0].Shadow, c.Policies[0].Path.Abs, c.Console == nil, x.Pool == nil, x.Password.Kind, x.Password.Args[0],
 	}
 	want := []any{
 		"sluice", "/etc/sluice/data", "/etc/sluice/data/state.db", config.Size(1 << 20), config.Size(64 << 20), 8, 8 * time.Hour, 5 * time.Minute,
-		true, time.Second, "protected", "db.internal:5432", "orders", "verify-full", "server", "silent",
+		true, time.Second, "protected", "db.internal:5432", "orders", "verify-full", "server", "silent", "loop",
 		30 * time.Second, false, "/etc/sluice/policies/agents", true, true, "env", "ORDERS_PASSWORD",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -123,6 +123,8 @@ type Postgres struct {
 	Lineage string
 	// ServerLog is silent (the default) or accepted.
 	ServerLog string
+	// Driver is loop (the default) or plain.
+	Driver string
 }
 
 // Pool is a connection's block pool: warm upstream connections.

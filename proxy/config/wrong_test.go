@@ -67,6 +67,7 @@ func TestWrong(t *testing.T) {
 		{"connection key", connection(`tls { key_file = "x" }`), "belong together"},
 		{"connection require", connection("tls {\n mode = \"require\"\n ca_file = \"x\"\n}"), "does not look at the certificate"},
 		{"lineage", connection(`postgres { lineage = "guess" }`), `"guess" is not one of`},
+		{"driver", connection(`postgres { driver = "fast" }`), `"fast" is not one of`},
 		{"pool", connection(`pool { size = 0 }`), "want 1 to 10000"},
 		{"no user", strings.Replace(base, `user     = "crew_app"`, "", 1), "Missing user: user is needed"},
 		{"unpinned", plugin(""), "Unpinned plugin"},

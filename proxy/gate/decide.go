@@ -315,7 +315,7 @@ func (s *Session) admit(c *Command, v *Verdict, j *judged) {
 	r := s.commandRecord("cmd.intent", c, v, j)
 	r.Decision.Verdict = "allow"
 	add := s.records.Append // the disk works while the resource does
-	if !c.Facts.ReadOnly {
+	if !c.Facts.ReadOnly || s.gathers.Load() {
 		add = s.records.Grouped // whoever forwards it waits at once, and writes by itself
 	}
 	seq, err := add(s.gw.Log, r)

@@ -55,6 +55,8 @@ type Session struct {
 	denied     atomic.Uint64
 	held       atomic.Pointer[Hold]
 
+	gathers atomic.Bool
+
 	endOnce sync.Once
 	ended   chan struct{}
 	why     End
@@ -197,6 +199,10 @@ func (s *Session) Await(ctx context.Context, seq Seq) error {
 	}
 	return err
 }
+
+// Gather says that the intents of reads need not be hurried: whoever has them
+// under way waits for them soon, for many sessions at once.
+func (s *Session) Gather(on bool) { s.gathers.Store(on) }
 
 // Durable says, without waiting, whether a record is on the disk.
 func (s *Session) Durable(seq Seq) bool { return seq <= s.gw.Log.Durable() }

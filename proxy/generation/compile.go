@@ -219,7 +219,7 @@ func postgresOptions(c *config.Connection, gc *gate.Connection, shared *Shared) 
 		return nil, err
 	}
 	return &postgres.Options{Upstream: u, Databases: c.Postgres.Databases, Catalogs: shared.catalogs, Columns: gc.Protected, Limits: gc.Limits,
-		Lineage: c.Postgres.Lineage, ServerLogAccepted: c.Postgres.ServerLog == "accepted"}, nil
+		Lineage: c.Postgres.Lineage, ServerLogAccepted: c.Postgres.ServerLog == "accepted", Driver: c.Postgres.Driver}, nil
 }
 
 // secret is the source that a reference names.

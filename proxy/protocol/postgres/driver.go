@@ -28,6 +28,13 @@ type driver struct {
 	gs     *gate.Session
 	opts   *Options
 
+	loops *loops // nil: this driver alone
+	guest *guest // under mu: a loop has the session, and this driver leaves both lines alone
+	// Of answers: since the session came back from the loop, and how many there
+	// are to be before it may visit again. pausing: the readers stop for that.
+	answers, patience int
+	pausing           atomic.Bool
+
 	// Writers take what there is to say under the lock of their direction, so
 	// that the order in which it was said is the order in which it is sent.
 	toClient, toServer sync.Mutex
@@ -52,10 +59,15 @@ type driver struct {
 	cancelled, gone bool
 	// broken: the server could not be written to.
 	broken atomic.Bool
+	// ending is held while a session is told that it is over.
+	ending sync.Mutex
 	// closing: the last word is being said, and nobody waits long for a client
 	// that does not read it.
 	closing atomic.Bool
 }
+
+// past is a deadline that ends whatever is being waited for.
+var past = time.Unix(1, 0)
 
 // lastWord bounds the write of a session's last message to a client that may
 // not be reading.
@@ -73,15 +85,31 @@ func newDriver(ctx context.Context, m *machine, client net.Conn, s *server) *dri
 func (d *driver) run() string {
 	d.client.SetDeadline(time.Time{}) // log-in's is over; a write that waits sets its own
 	reason := make(chan string, 3)
-	d.wg.Go(func() { reason <- d.readClient() })
-	d.wg.Go(func() { reason <- d.readServer() })
 	d.wg.Go(func() {
 		if why := d.watchEnd(); why != "" {
 			reason <- why
 		}
 	})
 	d.wg.Go(d.writeServer)
-	first := <-reason
+	first := paused
+	for first == paused {
+		d.visitLoop()
+		var readers sync.WaitGroup
+		for _, read := range []func() string{d.readClient, d.readServer} {
+			d.wg.Add(1)
+			readers.Go(func() {
+				defer d.wg.Done()
+				if why := read(); why != "" {
+					reason <- why
+				}
+			})
+		}
+		if first = <-reason; first == paused {
+			readers.Wait()
+		}
+	}
+	d.ending.Lock()   // whoever says a last word has said it
+	d.ending.Unlock() //nolint:staticcheck // likewise
 	if first == clientGone || first == clientEnded {
 		d.awaitAnswers()
 	}
@@ -91,7 +119,6 @@ func (d *driver) run() string {
 	d.mu.Unlock()
 	d.closing.Store(true)
 	d.flushClient()
-	past := time.Unix(1, 0)
 	d.client.SetReadDeadline(past)
 	d.server.conn.SetDeadline(past)
 	d.wg.Wait()
@@ -102,6 +129,7 @@ const (
 	clientGone  = "client closed"
 	clientEnded = "client ended"
 	serverGone  = "database closed"
+	paused      = "paused" // not an end: the loop may have the session
 )
 
 // awaitAnswers lets a command end whose client is gone, for a while: its
@@ -151,6 +179,9 @@ func (d *driver) readClient() string {
 			}
 		}
 		if err := d.client.pump(buf, feed); err != nil {
+			if d.pausing.Load() {
+				return "" // what ends the session is found again
+			}
 			if d.ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 				return "ended"
 			}
@@ -164,11 +195,20 @@ func (d *driver) readServer() string {
 	buf := make([]byte, chunk)
 	var want wants
 	feed := func(b []byte) (more bool) {
-		want = d.do(func(m *machine) { m.Server(b) })
-		return !want.Reload && !d.over.Load()
+		calm := false
+		want = d.do(func(m *machine) {
+			m.Server(b)
+			calm = m.rhythm() && m.idle()
+		})
+		d.pausing.Store(calm && d.mayVisit())
+		return !want.Reload && !d.over.Load() && !d.pausing.Load()
 	}
 	for {
 		err := d.up.pump(buf, feed)
+		if err == nil && d.pausing.Load() {
+			d.client.SetReadDeadline(past)
+			return paused
+		}
 		if want.Reload {
 			d.reload(want.Inside)
 			want = wants{}
@@ -254,7 +294,9 @@ func (d *driver) untilIdle(limit time.Duration, transaction bool) {
 // last says a last word to the client, and stops what its session runs: nothing
 // of it is to take effect any more.
 func (d *driver) last(code, text string) {
-	d.mu.Lock()
+	d.ending.Lock()
+	defer d.ending.Unlock()
+	d.lock()
 	runs := d.m.runs()
 	d.m.fatal(code, text)
 	d.mu.Unlock()
@@ -286,7 +328,7 @@ func (d *driver) do(f func(*machine)) wants {
 // server's ReadyForQuery and the client's, and done by the goroutine that reads
 // the server, which gets the wish back.
 func (d *driver) work(f func(*machine)) wants {
-	d.mu.Lock()
+	d.lock()
 	f(d.m)
 	want := d.m.want
 	d.m.want = wants{}
@@ -396,6 +438,9 @@ func (d *driver) flushServer() {
 	defer d.toServer.Unlock()
 	d.mu.Lock()
 	b, after := d.m.toServer, d.m.serverAfter
+	if d.guest != nil {
+		b = nil // the loop writes it
+	}
 	if len(b) > 0 {
 		d.m.toServer, d.spareServer = d.spareServer, nil
 	}
@@ -429,6 +474,9 @@ func (d *driver) flushClient() {
 	defer d.toClient.Unlock()
 	d.mu.Lock()
 	b, after := d.m.toClient, d.m.clientAfter
+	if d.guest != nil {
+		b = nil // the loop writes it
+	}
 	if len(b) > 0 {
 		d.m.toClient, d.spareClient = d.spareClient, nil
 	}
@@ -482,6 +530,6 @@ func (d *driver) cancelReads() {
 	d.mu.Lock()
 	d.m.ended = true
 	d.mu.Unlock()
-	d.client.SetReadDeadline(time.Unix(1, 0))
-	d.server.conn.SetReadDeadline(time.Unix(1, 0))
+	d.client.SetReadDeadline(past)
+	d.server.conn.SetReadDeadline(past)
 }

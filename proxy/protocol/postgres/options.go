@@ -30,6 +30,10 @@ type Options struct {
 	// ServerLogAccepted: the server may write the trees of statements, with
 	// the constants in them, into its own log.
 	ServerLogAccepted bool
+	// Driver says what moves the bytes of sessions: DriverLoop, which is for
+	// plain sockets on Linux and leaves the others to the plain one, or
+	// DriverPlain.
+	Driver string
 	// Limits of the connection's sessions.
 	Limits gate.Limits
 	// WriteTimeout bounds one write to a client that does not read; 1 minute.
@@ -44,6 +48,12 @@ type Options struct {
 const (
 	LineageServer = "server" // PostgreSQL's own analyser
 	LineageStrict = "strict" // the gateway's, from the text and its catalog
+)
+
+// The values of Options.Driver (PROFILE.md).
+const (
+	DriverLoop  = "loop"  // one goroutine for all sessions in the protocol's rhythm
+	DriverPlain = "plain" // goroutines of each session
 )
 
 // Close ends what is kept for sessions to come.

@@ -26,6 +26,7 @@ type Server struct {
 	// Verify turns what the client gave as password into a principal.
 	Verify  func(ctx context.Context, credential string) (*identity.Principal, error)
 	cancels cancels
+	loops   loops
 }
 
 // Listener is how one address is served.
@@ -251,6 +252,10 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 	m := newMachine(gs, opts, lens)
 	lens.gs = gs
 	d := newDriver(ctx, m, client, up)
+	if opts.Driver == DriverLoop {
+		d.loops = &s.loops
+	}
+	defer func() { d.client.Close() }() // the loop may have made another of client
 	pid, secret, remove := s.cancels.add(d.Cancel)
 	hello := greeting(up, pid, secret)
 	client.SetDeadline(time.Time{})
@@ -262,7 +267,7 @@ func (s *Server) serve(ctx context.Context, client net.Conn, start *wire.Startup
 	remove()
 	gs.Close(reason)
 	if pool := opts.Upstream.Pool; pool != nil && d.leavesClean() {
-		client.Close() // gone before its connection is made another's
+		d.client.Close() // gone before its connection is made another's
 		pool.leave(up)
 		up = nil
 	}

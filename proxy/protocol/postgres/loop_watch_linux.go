@@ -1,0 +1,70 @@
+package postgres
+
+import "time"
+
+// standstill is how long the loop may be at one session's command. Most take
+// microseconds; a ledger or a catalog far away may take seconds.
+const standstill = 5 * time.Millisecond
+
+// watch looks that no session holds up the others: where deciding about a
+// command takes long, another goroutine goes on with the loop, and the one that
+// is held up keeps that session alone. It sleeps with the loop.
+func (l *loop) watch() {
+	tick := time.NewTicker(standstill)
+	defer tick.Stop()
+	seen, still := uint64(0), 0
+	for {
+		select {
+		case <-tick.C:
+		case <-l.ended:
+			return
+		}
+		switch calls := l.calls.Load(); {
+		case calls != seen:
+			seen, still = calls, 0
+		case l.feeding.Load() != nil:
+			l.takeOver()
+		case still < 100:
+			still++
+		default:
+			tick.Stop()
+			l.resting.Store(true)
+			if l.calls.Load() == seen { // else it has not seen the sign
+				select {
+				case <-l.stirs:
+				case <-l.ended:
+					return
+				}
+			}
+			l.resting.Store(false)
+			still = 0
+			tick.Reset(standstill)
+		}
+	}
+}
+
+// takeOver goes on with the loop in place of a goroutine that is held up. That
+// one finds out by what is no longer its own.
+func (l *loop) takeOver() {
+	g := l.feeding.Load()
+	if g == nil || !l.feeding.CompareAndSwap(g, nil) {
+		return
+	}
+	l.buf = make([]byte, len(l.buf)) // it may not have read the other to its end
+	g.moved = false
+	for i, r := range l.round {
+		if r == g {
+			l.round = append(l.round[:i], l.round[i+1:]...)
+			break
+		}
+	}
+	l.drop(g)
+	go l.run()
+}
+
+// stir wakes who watches.
+func (l *loop) stir() {
+	if l.resting.Load() {
+		signal(l.stirs)
+	}
+}
