@@ -129,7 +129,7 @@ func (p *Postgres) layout() *layout {
 		{name: "databases", into: &p.Databases},
 		{name: "lineage", into: &p.Lineage, oneOf: []string{"server", "strict"}},
 		{name: "server_log", into: &p.ServerLog, oneOf: []string{"silent", "accepted"}},
-		{name: "driver", into: &p.Driver, oneOf: []string{"loop", "plain"}},
+		{name: "driver", into: &p.Driver, oneOf: []string{"plain", "loop"}},
 	}}
 }
 

@@ -292,7 +292,7 @@ func (d *decoder) labelled(c *Config, b *hcl.Block) layouter {
 	case "connection":
 		if d.known(b, "postgres", "redis", "ssh", "kubernetes", "llm", "mcp", "http", "registry", "mysql") && unique(d, c.Connections, b, func(x *Connection) (string, Pos) { return x.Name, x.Pos }) {
 			return add(&c.Connections, &Connection{Protocol: b.Labels[0], Name: name, Database: name,
-				TLS: ConnectionTLS{Mode: "verify-full"}, Postgres: Postgres{Lineage: "server", ServerLog: "silent", Driver: "loop"}})
+				TLS: ConnectionTLS{Mode: "verify-full"}, Postgres: Postgres{Lineage: "server", ServerLog: "silent", Driver: "plain"}})
 		}
 	case "plugin":
 		if unique(d, c.Plugins, b, func(p *Plugin) (string, Pos) { return p.Name, p.Pos }) {

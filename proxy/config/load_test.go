@@ -113,7 +113,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := []any{
 		"sluice", "/etc/sluice/data", "/etc/sluice/data/state.db", config.Size(1 << 20), config.Size(64 << 20), 8, 8 * time.Hour, 5 * time.Minute,
-		true, time.Second, "protected", "db.internal:5432", "orders", "verify-full", "server", "silent", "loop",
+		true, time.Second, "protected", "db.internal:5432", "orders", "verify-full", "server", "silent", "plain",
 		30 * time.Second, false, "/etc/sluice/policies/agents", true, true, "env", "ORDERS_PASSWORD",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

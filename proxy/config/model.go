@@ -123,7 +123,7 @@ type Postgres struct {
 	Lineage string
 	// ServerLog is silent (the default) or accepted.
 	ServerLog string
-	// Driver is loop (the default) or plain.
+	// Driver is plain (the default) or loop.
 	Driver string
 }
 

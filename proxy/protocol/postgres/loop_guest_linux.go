@@ -3,10 +3,62 @@ package postgres
 import (
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
+
+// serve lets the loop have the session, and returns when it is the driver's own
+// again: at once if it is none for the loop.
+func (ls *loops) serve(d *driver) {
+	g := d.visit()
+	if g == nil {
+		return
+	}
+	if err := ls.join(g); err != nil {
+		g.handBack()
+	}
+	<-g.back
+}
+
+func (ls *loops) join(g *guest) error {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range ls.all {
+		if g.in == nil || l.guests < g.in.guests {
+			g.in = l
+		}
+	}
+	if g.in == nil || g.in.guests >= crowd && len(ls.all) < runtime.GOMAXPROCS(0)/2 {
+		l, err := newLoop(ls)
+		if err != nil {
+			return err
+		}
+		g.in, ls.all = l, append(ls.all, l)
+		go l.run()   // ends with its last guest
+		go l.watch() // likewise
+	}
+	g.in.guests++
+	g.in.joining = append(g.in.joining, g)
+	if g.asked {
+		g.in.leaving = append(g.in.leaving, g)
+	}
+	g.in.ring()
+	return nil
+}
+
+// ask wants the session back. The loop may not have it yet, or no more.
+func (g *guest) ask() {
+	ls := g.d.loops
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	g.asked = true
+	if g.in != nil && !g.in.gone {
+		g.in.leaving = append(g.in.leaving, g)
+		g.in.ring()
+	}
+}
 
 // visit takes the session's sockets away from Go's poller, which would wake a
 // thread for each event whoever reads them, by making new descriptors and

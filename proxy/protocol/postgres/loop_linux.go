@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -21,8 +22,13 @@ import (
 // while there are sessions.
 type loops struct {
 	mu  sync.Mutex
-	now *loop // nil: no session
+	all []*loop // those with sessions
 }
+
+// crowd is how many sessions a loop has before there is another. At most half
+// of the cores get one: more threads than there is work cost more than they
+// bring (reference/hotpath.md 5), and other goroutines want to run, too.
+const crowd = 16
 
 // loop is one epoll and the goroutine that owns it.
 type loop struct {
@@ -33,6 +39,7 @@ type loop struct {
 	// Under of.mu.
 	joining, leaving []*guest
 	guests           int
+	gone             bool
 
 	// What the goroutine is at, for whoever watches that it does not stand still.
 	feeding atomic.Pointer[guest]
@@ -59,51 +66,9 @@ type guest struct {
 	client, server int // sockets, which Go's poller does not know
 	slot           int
 	moved, leaves  bool
+	asked          bool          // under loops.mu: it is wanted back
 	slow           int           // how often lately it took long to say what to do
 	back           chan struct{} // closed when the session is its driver's again
-}
-
-// serve lets the loop have the session, and returns when it is the driver's own
-// again: at once if it is none for the loop.
-func (ls *loops) serve(d *driver) {
-	g := d.visit()
-	if g == nil {
-		return
-	}
-	if err := ls.join(g); err != nil {
-		g.handBack()
-	}
-	<-g.back
-}
-
-func (ls *loops) join(g *guest) error {
-	ls.mu.Lock()
-	defer ls.mu.Unlock()
-	if ls.now == nil {
-		l, err := newLoop(ls)
-		if err != nil {
-			return err
-		}
-		ls.now = l
-		go l.run()   // ends with its last guest
-		go l.watch() // likewise
-	}
-	g.in = ls.now
-	g.in.guests++
-	g.in.joining = append(g.in.joining, g)
-	g.in.ring()
-	return nil
-}
-
-// ask wants the session back.
-func (g *guest) ask() {
-	g.in.of.mu.Lock()
-	defer g.in.of.mu.Unlock()
-	if g.in.of.now != g.in {
-		return // it has nobody left
-	}
-	g.in.leaving = append(g.in.leaving, g)
-	g.in.ring()
 }
 
 func newLoop(of *loops) (*loop, error) {
@@ -131,7 +96,7 @@ func (l *loop) close() {
 
 func (l *loop) ring() {
 	one := [8]byte{1}
-	writeNow(uintptr(l.bell), one[:])
+	writeNow(uintptr(l.bell), one[:]) //nolint:errcheck // full, it rings already
 }
 
 func (l *loop) listen(fd, id int) error {
@@ -197,13 +162,14 @@ func (l *loop) poll(timeout int) int {
 // left.
 func (l *loop) errands() bool {
 	var b [8]byte
-	readNow(uintptr(l.bell), b[:])
+	readNow(uintptr(l.bell), b[:]) //nolint:errcheck // the lists say what there is
 	l.of.mu.Lock()
 	joining, leaving := l.joining, l.leaving
 	l.joining, l.leaving = nil, nil
 	none := l.guests == 0
 	if none {
-		l.of.now = nil
+		l.gone = true
+		l.of.all = slices.DeleteFunc(l.of.all, func(o *loop) bool { return o == l })
 	}
 	l.of.mu.Unlock()
 	for _, g := range joining {
@@ -287,12 +253,16 @@ func (g *guest) feed(b []byte, server bool) (leaves bool) {
 // tooSlow says that a session's commands have taken long to decide about, time
 // and again: other cores can do that while this one moves bytes.
 func (g *guest) tooSlow(took time.Duration) bool {
-	if took < 300*time.Microsecond {
+	if took < 120*time.Microsecond {
 		g.slow = max(g.slow-1, 0)
 		return false
 	}
-	g.slow += 4
-	return g.slow > 32
+	g.slow += 2 // a command is at least two such moments, of which one decides
+	if g.slow > 16 {
+		g.d.patience = mostAnswers
+		return true
+	}
+	return false
 }
 
 // settle ends a round: what need not wait is sent, then the log is waited for

@@ -2,9 +2,11 @@ package postgres
 
 import "time"
 
-// standstill is how long the loop may be at one session's command. Most take
-// microseconds; a ledger or a catalog far away may take seconds.
-const standstill = 5 * time.Millisecond
+// standstill is how long the loop may be at one session's command, and at most
+// twice as long. Most take microseconds; a ledger or a catalog far away may take
+// seconds. On a busy machine a thread may have to wait for some milliseconds,
+// which is no reason to move anything.
+const standstill = 25 * time.Millisecond
 
 // watch looks that no session holds up the others: where deciding about a
 // command takes long, another goroutine goes on with the loop, and the one that
@@ -24,7 +26,7 @@ func (l *loop) watch() {
 			seen, still = calls, 0
 		case l.feeding.Load() != nil:
 			l.takeOver()
-		case still < 100:
+		case still < 20:
 			still++
 		default:
 			tick.Stop()

@@ -234,7 +234,7 @@ console {
   auditors  = ["audit"]
   operators = ["platform"]
 }
-`, pg, tls, web, g.OIDC.Issuer, g.DB.Address(), cmp.Or(o.Lineage, "server"), cmp.Or(os.Getenv("SLUICE_POSTGRES_DRIVER"), "loop"), o.Connection)
+`, pg, tls, web, g.OIDC.Issuer, g.DB.Address(), cmp.Or(o.Lineage, "server"), cmp.Or(os.Getenv("SLUICE_POSTGRES_DRIVER"), "plain"), o.Connection)
 	switch o.Masks {
 	case "":
 		b.WriteString("mask \"contact\" {\n  columns = [\"public.customers.email\", \"public.customers.phone\"]\n  action = \"partial\"\n  except = [\"support-leads\"]\n}\n")
