@@ -45,8 +45,9 @@ connection "postgres" "orders" {
   }
   postgres {
     databases  = ["orders_archive"] # may be asked for as orders/orders_archive
-    lineage    = "server" # the default: the database's own analyser resolves every name; or "strict"
-    server_log = "silent" # the default: needs ALTER ROLE crew_app SET log_min_messages = fatal; or "accepted"
+    lineage    = "server"           # the default: the database's own analyser resolves every name; or "strict"
+    server_log = "silent"           # the default: needs ALTER ROLE crew_app SET log_min_messages = fatal; or "accepted"
+    driver     = "plain"            # the default; or "loop", on Linux without TLS: see proxy/protocol/postgres/PROFILE.md
   }
 }
 

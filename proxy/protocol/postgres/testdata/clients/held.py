@@ -22,7 +22,9 @@ def statement(n):
 
 
 def tell(n, code, text=""):
-    print(n, code or "none", " ".join(str(text).split()), flush=True)
+    # In one piece: several threads say something.
+    sys.stdout.write(f"{n} {code or 'none'} {' '.join(str(text).split())}\n")
+    sys.stdout.flush()
 
 
 def psycopg2_connect():
