@@ -14,7 +14,7 @@ func narrow(s shapes, p unsafe.Pointer, i, end, n int) shapes {
 	if s&sIBAN != 0 && (i < 2 || letter(byteAt(p, i-2)) < 0 || lengthOf[letter(byteAt(p, i-2))][letter(byteAt(p, i-1))] == 0) {
 		s &^= sIBAN
 	}
-	if s&sCodiceFiscale != 0 && (i < 6 || end+3 > n || class[byteAt(p, i-6)]&class[byteAt(p, i-4)]&(isUpper|isLower) == 0) {
+	if s&sCodiceFiscale != 0 && (i < 6 || end >= n || class[byteAt(p, i-6)]&class[byteAt(p, i-4)]&(isUpper|isLower) == 0) {
 		s &^= sCodiceFiscale
 	}
 	if s&sPhone != 0 && end-i < 8 && (end == n || class[byteAt(p, end)]&isSep == 0) {

@@ -85,6 +85,7 @@ func FuzzFind(f *testing.F) {
 		if bytes.ContainsFunc(v, func(r rune) bool { return r == ' ' }) {
 			return
 		}
+		work = mostWork
 		padded := all.find(append(append([]byte("  "), v...), "  "...), nil)
 		if len(padded) != len(got) {
 			t.Fatalf("%q: %v alone, %v between spaces", v, got, padded)
