@@ -441,8 +441,9 @@ func TestStoreGone(t *testing.T) {
 		t.Errorf("finish without a store: %v", err)
 	}
 	<-w.Settled()
+	b.stop() // while the store is gone: the sweeper tells it of the end as soon as it can
 	b.store.Back()
-	b.restart()
+	b.start()
 	b.wantState(w.Ticket(), approval.Unknown)
 	b.wantState(wait.Ticket(), approval.Withdrawn)
 }
