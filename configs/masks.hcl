@@ -1,6 +1,6 @@
 # What is masked, how, and for whom not. Order, strictest first: deny, null,
-# redact, hash, tokenize, pseudonym, partial. Where several apply to a cell the
-# strictest wins; `except` lifts its own rule only.
+# redact, hash, tokenize, pseudonym, partial, replace. Where several apply to a
+# cell the strictest wins; `except` lifts its own rule only.
 
 gateway {
   name = "masks"
@@ -75,4 +75,20 @@ plugin "pii" {
 mask "leftovers" {
   plugin = "pii"
   action = "redact"
+}
+
+# A plugin may give what stands in place of a value: "replace" leaves the choice
+# to it, and redacts where it gives nothing. plugins/fpe makes tokens that keep
+# a card's form; plugins/jsonmask writes null where a number was.
+plugin "tokens" {
+  module   = "../bin/plugins/fpe.wasm"
+  sha256   = "0000000000000000000000000000000000000000000000000000000000000000" # sha256sum bin/plugins/fpe.wasm
+  grants   = ["pseudonym"]
+  settings = { columns = ["public.payments.card"], keep_first = 6 }
+}
+
+mask "payments" {
+  plugin = "tokens"
+  action = "replace"
+  scope  = "gateway" # of the tokens: equal cards have equal tokens everywhere; "session" is the default
 }

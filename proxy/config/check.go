@@ -13,7 +13,7 @@ import (
 )
 
 // actions in CONTRACT 2's order, the strictest first.
-var actions = []string{"deny", "null", "redact", "hash", "tokenize", "pseudonym", "partial"}
+var actions = []string{"deny", "null", "redact", "hash", "tokenize", "pseudonym", "partial", "replace"}
 
 var (
 	// A connection's name travels as database, user, path element and repository:
@@ -204,14 +204,16 @@ func (m *Mask) check(d *decoder, l *layout) {
 		d.fail(m.Pos.rng, "Contradicting mask", "mask %q: columns or plugin, not both; write two blocks.", m.Name)
 	case m.Action == "tokenize":
 		d.fail(l.at("action"), "Not available yet", "tokenize needs a token store, which cannot be configured yet: use pseudonym, or hash.")
+	case m.Action == "replace" && m.Plugin == "":
+		d.fail(l.at("action"), "Contradicting mask", "mask %q: replace puts what a plugin gives in place of what it found, and columns have no plugin: set plugin, or another action.", m.Name)
 	}
 	for _, c := range m.Columns {
 		if !column(c) {
 			d.fail(l.at("columns"), "Invalid column", `%q: want schema.table.column, like "public.customers.email".`, c)
 		}
 	}
-	if at := l.at("scope"); at != l.pos.rng && m.Action != "pseudonym" {
-		d.fail(at, "Contradicting mask", "scope is for pseudonym; %s is the same everywhere.", m.Action)
+	if at := l.at("scope"); at != l.pos.rng && m.Action != "pseudonym" && m.Action != "replace" {
+		d.fail(at, "Contradicting mask", "scope is for pseudonym and replace; %s is the same everywhere.", m.Action)
 	}
 }
 

@@ -164,7 +164,7 @@ func (m *Mask) layout() *layout {
 		{name: "applies_to", into: &m.AppliesTo},
 		{name: "columns", into: &m.Columns},
 		{name: "plugin", into: &m.Plugin},
-		{name: "action", into: &m.Action, must: true, oneOf: actions, why: "write what to do with the value: redact, null, partial, hash, pseudonym or deny"},
+		{name: "action", into: &m.Action, must: true, oneOf: actions, why: "write what to do with the value: redact, null, partial, hash, pseudonym or deny, and with plugin also replace"},
 		{name: "except", into: &m.Except},
 		{name: "scope", into: &m.Scope, oneOf: []string{"session", "connection", "gateway"}},
 	}, check: m.check}

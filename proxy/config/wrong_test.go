@@ -86,6 +86,7 @@ func TestWrong(t *testing.T) {
 		{"mask star", mask("action = \"redact\"\ncolumns = [\"public.customers.*\"]"), "want schema.table.column"},
 		{"mask column twice", mask("action = \"redact\"\ncolumns = [\"a.b.c\", \"a.b.c\"]"), "in the list twice"},
 		{"mask scope", mask("action = \"redact\"\nscope = \"gateway\"\ncolumns = [\"a.b.c\"]"), "scope is for pseudonym"},
+		{"mask replace", mask("action = \"replace\"\ncolumns = [\"a.b.c\"]"), "columns have no plugin"},
 		{"mask plugin", mask("action = \"redact\"\nplugin = \"pii\""), `names the plugin "pii", which does not exist`},
 		{"approvers", approval(`approvers = []`), "nobody could decide"},
 		{"approvers missing", approval(``), "Missing approvers"},

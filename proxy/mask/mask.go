@@ -13,9 +13,12 @@ import (
 // strictness: where several apply to one cell, the greatest wins.
 type Action uint8
 
-// The actions, least strict first (CONTRACT 2, Masks).
+// The actions, least strict first (CONTRACT 2, Masks). Replace comes last: what
+// is left of a value is the plugin's word alone. It is for detectors; a column
+// has nobody who gives a replacement.
 const (
 	None      Action = iota
+	Replace          // what a detector gives in place of what it found; Redact where it gives nothing
 	Partial          // the last 4 of at least 8 characters; of an e-mail the first letter and the domain
 	Pseudonym        // keyed, of the value's kind, the same within a scope
 	Tokenize         // reversible; needs a token store
@@ -25,7 +28,7 @@ const (
 	Deny             // the command is refused
 )
 
-var actionNames = [...]string{"none", "partial", "pseudonym", "tokenize", "hash", "redact", "null", "deny"}
+var actionNames = [...]string{"none", "replace", "partial", "pseudonym", "tokenize", "hash", "redact", "null", "deny"}
 
 func (a Action) String() string {
 	if int(a) < len(actionNames) {
@@ -41,7 +44,7 @@ func ParseAction(s string) (Action, error) {
 			return Action(i), nil
 		}
 	}
-	return None, fmt.Errorf("mask: unknown action %q: use redact, null, partial, hash, pseudonym or deny", s)
+	return None, fmt.Errorf("mask: unknown action %q: use redact, null, partial, hash, pseudonym, replace or deny", s)
 }
 
 // Treatment is an action and the scope within which a pseudonym stays the same.

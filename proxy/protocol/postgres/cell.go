@@ -1,12 +1,15 @@
 package postgres
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/mask"
 )
 
@@ -195,36 +198,54 @@ func pseudonymUUID(k *mask.Key, scope string, format int, v []byte) []byte {
 	return []byte(h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:])
 }
 
-// span is a piece of a cell that a detector found.
-type span struct{ from, to int }
-
-// replaceSpans treats the pieces that a detector found in a text-like cell.
-// spans are in order and do not overlap.
-func replaceSpans(k *mask.Key, t mask.Treatment, scope string, ty typeInfo, format int, v []byte, spans []span) []byte {
+// replaceSpans treats what a detector found in a text-like cell. Edits are of
+// this one cell, in order, and do not overlap.
+func replaceSpans(k *mask.Key, t mask.Treatment, scope string, ty typeInfo, format int, v []byte, edits []gate.Edit) []byte {
 	if t.Action == mask.Null || t.Action == mask.Deny {
 		return nil
 	}
 	inJSON := ty.family == familyJSON || ty.family == familyJSONB
-	if inJSON && t.Action != mask.Hash {
+	if inJSON && t.Action != mask.Hash && t.Action != mask.Replace {
 		t.Action = mask.Redact // what is kept of a span could end inside an escape
 	}
 	out := make([]byte, 0, len(v))
-	at := 0
-	for _, s := range spans {
-		out = append(out, v[at:s.from]...)
-		r, _ := k.Text(t, scope, v[s.from:s.to])
-		out = append(out, r...)
-		at = s.to
+	at, given := 0, false
+	if n := len(edits); n > 0 && (ty.family == familyArray || ty.family == familyOther) && (edits[0].From == 0 || int(edits[n-1].To) == len(v)) {
+		return placeholder(ty, format) // such values begin and end with a sign of their type's
+	}
+	for i := range edits {
+		e := &edits[i]
+		out = append(out, v[at:e.From]...)
+		if t.Action == mask.Replace && e.Replacement != nil {
+			out, given = append(out, e.Replacement...), true
+		} else {
+			out, _ = k.AppendText(out, t, scope, v[e.From:e.To])
+		}
+		at = int(e.To)
 	}
 	out = append(out, v[at:]...)
-	if inJSON {
-		body := out
-		if ty.family == familyJSONB && format == 1 && len(body) > 0 {
-			body = body[1:]
-		}
-		if !json.Valid(body) {
-			return placeholder(ty, format)
-		}
+	if given && !holds(ty, out) || inJSON && !validJSON(ty, format, out) {
+		return placeholder(ty, format)
 	}
 	return out
+}
+
+// holds says whether a type takes what a plugin has written into its cell: an
+// array, say, or a composite type has a syntax of its own.
+func holds(ty typeInfo, v []byte) bool {
+	switch ty.family {
+	case familyText, familyJSON, familyJSONB:
+		return utf8.Valid(v) && bytes.IndexByte(v, 0) < 0
+	}
+	return false
+}
+
+func validJSON(ty typeInfo, format int, v []byte) bool {
+	if ty.family == familyJSONB && format == 1 {
+		if len(v) == 0 || v[0] != 1 { // jsonb_send's version
+			return false
+		}
+		v = v[1:]
+	}
+	return json.Valid(v)
 }

@@ -72,11 +72,11 @@ func (m *machine) detectTexts(v *gate.Verdict, texts [][]byte) (found, ok bool) 
 		}
 		for i := 0; i < len(edits); {
 			cell := edits[i].Cell
-			var spans []span
-			for ; i < len(edits) && edits[i].Cell == cell; i++ {
-				spans = append(spans, span{int(edits[i].From), int(edits[i].To)})
+			from := i
+			for i < len(edits) && edits[i].Cell == cell {
+				i++
 			}
-			texts[cell] = replaceSpans(m.gs.Key(), t, m.gs.Scope(t.Scope), ty, 0, texts[cell], spans)
+			texts[cell] = replaceSpans(m.gs.Key(), t, m.gs.Scope(t.Scope), ty, 0, texts[cell], edits[from:i])
 			found = true
 		}
 	}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/mask"
 )
 
@@ -150,12 +153,51 @@ func FuzzSpans(f *testing.F) {
 			return
 		}
 		ty := typeInfo{family: []family{familyText, familyJSON}[kind%2]}
-		got := replaceSpans(key, mask.Treatment{Action: mask.Redact}, "s", ty, 0, v, []span{{from, to}})
+		got := replaceSpans(key, mask.Treatment{Action: mask.Redact}, "s", ty, 0, v, []gate.Edit{{From: uint32(from), To: uint32(to)}})
 		if ty.family == familyJSON && !json.Valid(got) {
 			t.Fatalf("%q is no JSON any more: %q", v, got)
 		}
 		if want := len(v) - (to - from) + len(mask.Placeholder); ty.family == familyText && len(got) != want {
 			t.Fatalf("%d bytes, want %d", len(got), want)
+		}
+	})
+}
+
+// FuzzReplacements puts what a plugin gives in place of what it found: whatever
+// that is, the cell is one of its type.
+func FuzzReplacements(f *testing.F) {
+	f.Add([]byte(`{"card": 4111}`), []byte("null"), 9, 13, byte(1), byte(0))
+	f.Add([]byte("\x01{}"), []byte("\x07 1"), 0, 3, byte(2), byte(1))
+	f.Add([]byte("a note"), []byte("\x00"), 0, 1, byte(0), byte(0))
+	f.Add([]byte("ä"), []byte{}, 0, 1, byte(0), byte(0))
+	f.Add([]byte("{1,2}"), []byte("}"), 1, 2, byte(3), byte(0))
+	key := mask.NewKey(bytes.Repeat([]byte("k"), 32))
+	f.Fuzz(func(t *testing.T, v, given []byte, from, to int, kind, format byte) {
+		if from < 0 || to > len(v) || from >= to || given == nil {
+			return
+		}
+		ty := typeInfo{family: []family{familyText, familyJSON, familyJSONB, familyArray, familyOther}[kind%5]}
+		got := replaceSpans(key, mask.Treatment{Action: mask.Replace}, "s", ty, int(format%2), v, []gate.Edit{{From: uint32(from), To: uint32(to), Replacement: given}})
+		switch {
+		case ty.family == familyJSON || ty.family == familyJSONB:
+			if ty.family == familyJSONB && format%2 == 1 {
+				if got[0] != 1 {
+					t.Fatalf("jsonb of version %d", got[0])
+				}
+				got = got[1:]
+			}
+			if !json.Valid(got) || !utf8.Valid(got) {
+				t.Fatalf("%q is no JSON any more: %q", v, got)
+			}
+		case ty.family == familyText:
+			if !utf8.Valid(got) || bytes.IndexByte(got, 0) >= 0 {
+				t.Fatalf("no text of a database's: %q", got)
+			}
+		case !bytes.Equal(got, placeholder(ty, int(format%2))):
+			t.Fatalf("of a type with a syntax of its own: %q", got)
+		}
+		if want := string(v[:from]) + string(given) + string(v[to:]); ty.family == familyText && utf8.ValidString(want) && !strings.Contains(want, "\x00") && string(got) != want {
+			t.Fatalf("%q, want %q", got, want)
 		}
 	})
 }

@@ -259,16 +259,16 @@ func (m *machine) detect(run *running, masker *rowMasker, rows [][][]byte, d mas
 	}
 	for i := 0; i < len(edits); {
 		cell := edits[i].Cell
-		var spans []span
-		for ; i < len(edits) && edits[i].Cell == cell; i++ {
-			spans = append(spans, span{int(edits[i].From), int(edits[i].To)})
+		from := i
+		for i < len(edits) && edits[i].Cell == cell {
+			i++
 		}
 		if d.Treatment.Action == mask.Deny {
 			return gate.Deny("a value that plugin "+d.Plugin+" recognises may not leave", "")
 		}
 		at := places[cell]
 		p := masker.plan[at.col]
-		rows[at.row][at.col] = replaceSpans(m.gs.Key(), d.Treatment, m.gs.Scope(d.Treatment.Scope), p.ty, p.format, rows[at.row][at.col], spans)
+		rows[at.row][at.col] = replaceSpans(m.gs.Key(), d.Treatment, m.gs.Scope(d.Treatment.Scope), p.ty, p.format, rows[at.row][at.col], edits[from:i])
 		run.masked++
 	}
 	return nil
