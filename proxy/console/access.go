@@ -29,6 +29,15 @@ func (a Access) SeesHold(p *identity.Principal, h *Hold) bool {
 	return slices.ContainsFunc(h.Approvals, func(r Approval) bool { return p.In(r.Approvers) })
 }
 
+// SeesWhy is whether the principal may see which rules hold a command and what they turned on: who may decide it,
+// auditors and operators. For the others, the agent's own human among them, the reasons must do: the rules would say
+// what to change to get around them.
+func (a Access) SeesWhy(p *identity.Principal, h *Hold) bool {
+	return a.Auditor(p) || a.Operator(p) || slices.ContainsFunc(h.Approvals, func(r Approval) bool {
+		return p.In(r.Approvers) && (!stands(p, h.Requester) || selfAllowed(p, h.Requester, r.Self))
+	})
+}
+
 // SeesSession is whether the principal may see that a session exists.
 func (a Access) SeesSession(p *identity.Principal, s *Session) bool {
 	return a.Auditor(p) || a.Operator(p) || stands(p, s.Principal)

@@ -11,6 +11,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"sluice.dev/proxy/gate/recorded"
 )
 
 //go:embed templates/*.html
@@ -64,7 +66,7 @@ func static() http.Handler {
 }
 
 // pageNames are the pages; each is a file that defines "main", and maybe parts of it.
-var pageNames = []string{"holds", "ticket", "sessions", "recording", "status", "message"}
+var pageNames = []string{"holds", "ticket", "sessions", "recording", "decisions", "decision", "shadow", "status", "message"}
 
 // parsePages makes one set of templates: page x is "x", its parts have names of their own.
 func parsePages(now func() time.Time) (*template.Template, error) {
@@ -74,6 +76,7 @@ func parsePages(now func() time.Time) (*template.Template, error) {
 		"iso":      func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"spans":    spans, "seen": Visible, "short": short, "offset": offset,
 		"asset": asset, "vendored": Vendored,
+		"since": recorded.SinceOf, "place": recorded.Place, "verdict": verdictWord, "verdictIcon": verdictIcon, "would": would,
 		"join": strings.Join, "int": func(n int64) int { return int(n) },
 		"plural": func(n int, one, many string) string {
 			if n == 1 {

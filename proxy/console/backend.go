@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"sluice.dev/proxy/gate/recorded"
 	"sluice.dev/proxy/identity"
 )
 
@@ -31,6 +32,14 @@ type Backend interface {
 	Status(ctx context.Context) (Status, error)
 	// Reload compiles the configuration anew and swaps it in. On an error the old generation stays.
 	Reload(ctx context.Context, by *identity.Principal) error
+
+	// Decisions are the latest decided commands that match, newest first.
+	Decisions(ctx context.Context, f recorded.Filter) ([]recorded.Summary, error)
+	// Explain says why a command was decided as it was: by its id, its ticket, or its record's number.
+	Explain(ctx context.Context, id string) (*recorded.Account, error)
+	// Shadows counts what policies in shadow mode would have done, one of them or all (""), since a time or as far back
+	// as the backend reads.
+	Shadows(ctx context.Context, policy string, since time.Time) (recorded.ShadowReport, error)
 
 	// Used records that somebody logged in or looked at something: nothing is shown unless it is recorded.
 	Used(ctx context.Context, u Use) error

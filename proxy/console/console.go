@@ -155,6 +155,9 @@ func (c *Console) routes() http.Handler {
 	mux.Handle("GET /t/{ticket}", c.page(c.ticket))
 	mux.Handle("GET /sessions", c.page(c.sessionList))
 	mux.Handle("GET /sessions/{id}", c.page(c.recording))
+	mux.Handle("GET /decisions", c.page(c.decisions))
+	mux.Handle("GET /decisions/{id}", c.page(c.decision))
+	mux.Handle("GET /shadow", c.page(c.shadow))
 	mux.Handle("GET /status", c.page(c.status))
 	mux.Handle("GET /live", c.page(c.events))
 

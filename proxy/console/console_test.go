@@ -237,6 +237,24 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"audit-1", "/sessions/none", 404, "no recording"},
 		{"audit-1", "/t/HX4K-2Q", 200, "none of the groups that may decide"},
 		{"audit-1", "/nowhere", 404, "no page"},
+		// Why: the rules are for who decides, for auditors and operators; a requester's human reads the reasons alone.
+		{"dba-2", "/t/HX4K-2Q", 200, "agents/agents.rego:21"},
+		{"ops-1", "/t/HX4K-2Q", 200, "agents/agents.rego:21"},
+		{"audit-1", "/t/HX4K-2Q", 200, "the connection&#39;s environment"},
+		{"dba-2", "/t/W4GT-8S", 200, "cannot be shown: No decision about W4GT-8S"},
+		{"dba-2", "/decisions", 403, "for auditors"},
+		{"ops-1", "/decisions/HX4K-2Q", 403, "for auditors"},
+		{"analyst-3", "/decisions/01JDEXR3CCCCCCCCCCCCCCCCCC", 403, "for auditors"},
+		{"dba-2", "/shadow", 403, "for auditors"},
+		{"audit-1", "/decisions", 200, "shadow disagrees"},
+		{"audit-1", "/decisions?verdict=deny", 200, "no policy allows it"},
+		{"audit-1", "/decisions?id=+HX4K-2Q", 200, "held"},
+		{"audit-1", "/decisions/01JDEXR3CCCCCCCCCCCCCCCCCC", 200, "agents/agents.rego:14"},
+		{"audit-1", "/decisions/01JDEXR2BBBBBBBBBBBBBBBBBB", 200, "input.connection.name == &#34;payroll&#34;"},
+		{"audit-1", "/decisions/01JDEXR1AAAAAAAAAAAAAAAAAA", 200, "in shadow, not enforced"},
+		{"audit-1", "/decisions/nothing", 404, "No decision about nothing"},
+		{"audit-1", "/decisions/a%22b", 404, "no command"},
+		{"audit-1", "/shadow?since=24h", 200, "would decide 49 otherwise"},
 	} {
 		if clients[c.subject] == nil {
 			clients[c.subject] = s.as(c.subject)
@@ -246,6 +264,10 @@ func TestWhoSeesWhat(t *testing.T) {
 			t.Errorf("%s at %s: %d, want %d with %q:\n%s", c.subject, c.path, code, c.code, c.text, page)
 		}
 	}
+	_, page := s.get(clients["analyst-3"], "/t/HX4K-2Q")
+	hasNot(t, page, "agents.rego", "hold contains")
+	_, page = s.get(clients["audit-1"], "/decisions?verdict=deny")
+	hasNot(t, page, "HX4K-2Q", "shadow disagrees")
 	if code, _ := s.post(s.as("audit-1"), "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX/kill", nil); code != 403 {
 		t.Errorf("an auditor killed a session: %d", code)
 	}

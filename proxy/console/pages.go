@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice.dev/proxy/gate/recorded"
 	"sluice.dev/proxy/identity"
 )
 
@@ -111,6 +112,9 @@ type ticketBody struct {
 	Hold Hold
 	May  bool
 	Why  string // why not
+	// Account are the rules that hold it; nil: they are not for the reader, or NoAccount says why there are none.
+	Account   *recorded.Account
+	NoAccount string
 }
 
 // ticket is GET /t/{ticket}: everything about one hold, and the form to decide it.
@@ -124,6 +128,11 @@ func (c *Console) ticket(w http.ResponseWriter, r *http.Request, v *visit) error
 	}
 	body := ticketBody{Hold: h}
 	body.May, body.Why = v.Access.MayDecide(v.by, &h)
+	if v.Access.SeesWhy(v.by, &h) {
+		if body.Account, err = c.backend.Explain(r.Context(), h.Ticket); err != nil {
+			body.NoAccount = sentence(err, ErrNotFound, ErrUnavailable) // the command can be judged without
+		}
+	}
 	p := v.view(h.Ticket+" "+string(h.State), "holds", body)
 	p.Live = true
 	switch r.URL.Query().Get("done") {

@@ -70,6 +70,7 @@ type Gateway struct {
 	ctx     context.Context  // ends when serving does; for what lives as long as the process
 	admin   *Admin
 	metrics *prometheus.Registry
+	reader  chan struct{} // held by who reads the log to answer a question
 
 	closers []func()
 }
@@ -85,7 +86,7 @@ func Run(ctx context.Context, o Options, reload <-chan os.Signal) (err error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	g := &Gateway{o: o, ctx: ctx, started: time.Now(), changes: newChanges(), console: &Swap{}}
+	g := &Gateway{o: o, ctx: ctx, started: time.Now(), changes: newChanges(), console: &Swap{}, reader: make(chan struct{}, 1)}
 	defer func() {
 		for i := len(g.closers) - 1; i >= 0; i-- {
 			g.closers[i]()

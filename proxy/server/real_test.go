@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"sluice.dev/proxy/console"
+	"sluice.dev/proxy/gate/recorded"
 	"sluice.dev/proxy/server"
 	"sluice.dev/proxy/server/api"
 	"sluice.dev/proxy/testenv"
@@ -212,7 +213,7 @@ func TestConsoleOfARealGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := read(t, resp)
-	for _, want := range []string{ticket, "agent-7", "analyst-3", "DELETE", "customers", "production", "Approve"} {
+	for _, want := range []string{ticket, "agent-7", "analyst-3", "DELETE", "customers", "production", "Approve", "agents/agents.rego:", "<dt title=\"input.command.writes\">", "hold contains"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q on the ticket's page:\n%s", want, page)
 		}
@@ -253,6 +254,19 @@ func TestConsoleOfARealGateway(t *testing.T) {
 	}
 	if left, err := pgx.CollectRows(rows, pgx.RowTo[int]); err != nil || fmt.Sprint(left) != "[1 2 3 5]" {
 		t.Errorf("%d rows are left, %v", left, err)
+	}
+
+	// The auditor asks why, by ticket and by command; nobody else may.
+	acc, err := r.api("audit-1", "audit").Explain(ctx, second)
+	if err != nil || acc.Verdict != "hold" || len(acc.Rules) == 0 || acc.Rules[0].Policy != "agents" || acc.Changed || strings.Contains(fmt.Sprint(acc), "upstream-secret") {
+		t.Errorf("why %s: %+v, %v", second, acc, err)
+	}
+	decisions, err := r.api("audit-1", "audit").Decisions(ctx, recorded.Filter{Verdict: "hold"})
+	if err != nil || len(decisions) != 2 || decisions[0].Ticket != second || decisions[1].Ticket != ticket {
+		t.Errorf("held: %+v, %v", decisions, err)
+	}
+	if _, err := r.api("dba-2", "dba").Explain(ctx, second); err == nil {
+		t.Error("an approver read a record")
 	}
 
 	// The operator at the socket, the auditor with a token.

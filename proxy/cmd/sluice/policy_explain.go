@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +21,7 @@ func (a *app) policyExplain() *cobra.Command {
 		Use: "explain RECORD|-", Short: "Say why a command was denied, held, masked or allowed: the rule, its file and line, and what it turned on", Args: cobra.ExactArgs(1),
 		Long: "RECORD is a command's id as a client reads it ([cmd …]), a ticket, or the number of a record as audit show prints it.\n" +
 			"The record says what was decided; the policies of --config are asked again which rule says so. A record does not hold\nall that a policy may read: what it lacks is said.\n" +
+			"With --gateway URL the gateway is asked, with the token of an auditor, about the latest million of its records.\n" +
 			"With -, an input document is read from stdin instead, and nothing is left open.",
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] == "-" {
@@ -29,11 +30,14 @@ func (a *app) policyExplain() *cobra.Command {
 			if len(dirs) > 0 {
 				return wrong("--policies goes with -: a record is explained by the policies of --config")
 			}
+			if a.gateway != "" {
+				return a.explainAt(c.Context(), args[0])
+			}
 			d, err := a.auditDir(dir)
 			if err != nil {
 				return err
 			}
-			e, err := findRecord(d, args[0])
+			e, err := recordedDecision(d, args[0])
 			if err != nil {
 				return err
 			}
@@ -51,6 +55,23 @@ func (a *app) policyExplain() *cobra.Command {
 	c.Flags().StringVar(&dir, "dir", "", "the log's folder; else data_dir/audit of --config")
 	c.Flags().StringArrayVar(&dirs, "policies", nil, "with -: a folder of policies to ask instead of those of --config; may be repeated")
 	return c
+}
+
+// explainAt asks a running gateway, which has the record and the policies.
+func (a *app) explainAt(ctx context.Context, id string) error {
+	cl, err := a.client()
+	if err != nil {
+		return err
+	}
+	acc, err := cl.Explain(ctx, id)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.printJSON(acc)
+	}
+	a.printAccount(acc)
+	return nil
 }
 
 // account asks the policies of the configuration about a record.
@@ -71,45 +92,16 @@ func (a *app) account(ctx context.Context, e *audit.Entry) (*recorded.Account, e
 	return acc, nil
 }
 
-// findRecord finds the decision of a command: of one that was held and then
-// ran, the hold.
-func findRecord(dir, id string) (*audit.Entry, error) {
-	number, numbered := uint64(0), false
-	if n, err := strconv.ParseUint(id, 10, 64); err == nil {
-		number, numbered = n, true
-	}
-	ticket := strings.ToUpper(id)
-	var found *audit.Entry
-	err := audit.Scan(dir, func(s audit.Seq, raw []byte) error {
-		if numbered && uint64(s) != number+1 || !numbered && !strings.Contains(string(raw), id) && !strings.Contains(string(raw), ticket) {
-			return nil
-		}
-		e, err := audit.Decode(s, raw)
-		if err != nil {
-			return err
-		}
-		switch {
-		case numbered:
-			found = e
-			return audit.ErrStop
-		case !recorded.Decided(e) || !strings.EqualFold(e.Command, id) && e.Decision.Ticket != ticket:
-			return nil
-		}
-		found = e
-		if e.Decision.Verdict == audit.Allow {
-			return nil // a hold or a refusal of the same says more
-		}
-		return audit.ErrStop
-	})
+// recordedDecision finds the decision about a command in a log.
+func recordedDecision(dir, id string) (*audit.Entry, error) {
+	e, err := recorded.Find(dir, id)
 	switch {
+	case errors.Is(err, recorded.ErrNone):
+		return nil, &exit{exitNotSo, err}
 	case err != nil:
 		return nil, &exit{exitNoReach, err}
-	case found == nil:
-		return nil, &exit{exitNotSo, fmt.Errorf("no decision about %s in the log in %s: give a command's id, a ticket, or a record's number", id, dir)}
-	case !recorded.Decided(found):
-		return nil, &exit{exitNotSo, fmt.Errorf("record %s is %s, and no decision about a command", id, found.Event)}
 	}
-	return found, nil
+	return e, nil
 }
 
 func (a *app) explainInput(c *cobra.Command, dirs []string) error {

@@ -1,13 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/gate/recorded"
 )
 
@@ -16,29 +17,19 @@ func (a *app) policyShadow() *cobra.Command {
 	var since time.Duration
 	c := &cobra.Command{
 		Use: "shadow [POLICY]", Short: "Show what policies in mode = \"shadow\" would have done, from the log: by rule, principal and connection", Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			d, err := a.auditDir(dir)
-			if err != nil {
-				return err
-			}
-			s := recorded.Shadows{}
+		Long: "The log of --config or --dir is read whole; with --gateway URL the gateway reads its latest records, for the token of an auditor.",
+		RunE: func(c *cobra.Command, args []string) error {
+			name, from := "", time.Time{}
 			if len(args) > 0 {
-				s.Policy = args[0]
+				name = args[0]
 			}
 			if since > 0 {
-				s.Since = time.Now().Add(-since)
+				from = time.Now().Add(-since)
 			}
-			err = audit.Scan(d, func(seq audit.Seq, raw []byte) error {
-				e, err := audit.Decode(seq, raw)
-				if err == nil {
-					s.Add(e)
-				}
-				return err
-			})
+			r, err := a.shadows(c.Context(), dir, name, from)
 			if err != nil {
-				return &exit{exitNoReach, err}
+				return err
 			}
-			r := s.Report()
 			if a.json() {
 				return a.printJSON(r)
 			}
@@ -60,6 +51,26 @@ func (a *app) policyShadow() *cobra.Command {
 	c.Flags().StringVar(&dir, "dir", "", "the log's folder; else data_dir/audit of --config")
 	c.Flags().DurationVar(&since, "since", 0, "only commands of this last time, such as 24h")
 	return c
+}
+
+// shadows reads a log, or asks a running gateway.
+func (a *app) shadows(ctx context.Context, dir, name string, from time.Time) (recorded.ShadowReport, error) {
+	if a.gateway != "" {
+		cl, err := a.client()
+		if err != nil {
+			return recorded.ShadowReport{}, err
+		}
+		return cl.Shadows(ctx, name, from)
+	}
+	d, err := a.auditDir(dir)
+	if err != nil {
+		return recorded.ShadowReport{}, err
+	}
+	s := recorded.Shadows{Policy: name, Since: from}
+	if err := s.Count(ctx, d, math.MaxInt64, math.MaxInt64); err != nil {
+		return recorded.ShadowReport{}, &exit{exitNoReach, err}
+	}
+	return s.Report(), nil
 }
 
 func (a *app) printShadow(p *recorded.ShadowPolicy) error {

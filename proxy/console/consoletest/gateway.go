@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice.dev/proxy/console"
+	"sluice.dev/proxy/gate/recorded"
 	"sluice.dev/proxy/identity"
 )
 
@@ -21,7 +22,10 @@ type Gateway struct {
 	holds    []console.Hold // newest first
 	sessions []console.Session
 	frames   map[string][]console.Frame
-	broken   map[string]error // why a recording ends early
+	broken   map[string]error             // why a recording ends early
+	accounts map[string]*recorded.Account // by command and by ticket
+	latest   []recorded.Summary
+	shadows  recorded.ShadowReport
 	status   console.Status
 	reload   error
 	uses     []console.Use
@@ -35,7 +39,7 @@ var _ console.Backend = (*Gateway)(nil)
 // New returns an empty gateway that is ready.
 func New() *Gateway {
 	return &Gateway{
-		frames: map[string][]console.Frame{}, broken: map[string]error{}, subs: map[chan console.Change]struct{}{},
+		frames: map[string][]console.Frame{}, broken: map[string]error{}, accounts: map[string]*recorded.Account{}, subs: map[chan console.Change]struct{}{},
 		status: console.Status{Gateway: "demo", Version: "test", Ready: true, Started: time.Now(), Loaded: time.Now(), Generation: "sha256:0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"},
 	}
 }
@@ -245,6 +249,48 @@ func (g *Gateway) Reload(context.Context, *identity.Principal) error {
 	}
 	g.status.Loaded, g.status.ReloadError = time.Now(), ""
 	return nil
+}
+
+// Explained adds a decided command with its account.
+func (g *Gateway) Explained(a *recorded.Account) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.accounts[a.Command] = a
+	if a.Ticket != "" {
+		g.accounts[a.Ticket] = a
+	}
+	s := recorded.Summary{Command: a.Command, Time: a.Time, Who: a.Who, Connection: a.Connection, Text: a.Text, Verdict: a.Verdict, Ticket: a.Ticket, Shadow: len(a.Shadow) > 0}
+	if len(a.Reasons) > 0 {
+		s.Reason = a.Reasons[0]
+	}
+	g.latest = slices.Insert(g.latest, 0, s)
+}
+
+// Decisions implements console.Backend.
+func (g *Gateway) Decisions(_ context.Context, f recorded.Filter) ([]recorded.Summary, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(g.latest), func(s recorded.Summary) bool { return f.Verdict != "" && s.Verdict != f.Verdict }), nil
+}
+
+// Explain implements console.Backend.
+func (g *Gateway) Explain(_ context.Context, id string) (*recorded.Account, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if a := g.accounts[id]; a != nil {
+		return a, nil
+	}
+	return nil, fmt.Errorf("%w: no decision about %s in the latest 1048576 records", console.ErrNotFound, id)
+}
+
+// SetShadows is what Shadows answers.
+func (g *Gateway) SetShadows(r recorded.ShadowReport) { g.mu.Lock(); g.shadows = r; g.mu.Unlock() }
+
+// Shadows implements console.Backend.
+func (g *Gateway) Shadows(context.Context, string, time.Time) (recorded.ShadowReport, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shadows, nil
 }
 
 // Used implements console.Backend.

@@ -76,6 +76,8 @@ func Scene(g *Gateway, issuer string) {
 	})
 	put("HX4K-2Q", func(*console.Hold) {})
 
+	accounts(g, &base, now)
+
 	open := console.Session{
 		ID: base.Session, Principal: agent, Client: base.Client, Connection: "orders", Protocol: "postgres", Database: "orders",
 		Started: now.Add(-6 * time.Minute), Ends: now.Add(7*time.Hour + 54*time.Minute), Commands: 38, Denied: 1, Held: "HX4K-2Q", Recorded: true, Generation: base.Generation,

@@ -54,8 +54,17 @@ await shot(desko, "status-light", "/status");
 const audit = await person("audit-1", desk);
 await shot(audit, "recording-light", "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX");
 await shot(audit, "broken-light", "/sessions/01JDEVB0M3C2F6Y6H0K9D4S8TA");
+await shot(audit, "decisions-light", "/decisions");
+await shot(audit, "decision-light", "/decisions/01JDEXR3CCCCCCCCCCCCCCCCCC");
+await shot(audit, "shadow-light", "/shadow");
+const darkAudit = await person("audit-1", { ...desk, colorScheme: "dark" });
+await shot(darkAudit, "decision-dark", "/decisions/01JDEXR2BBBBBBBBBBBBBBBBBB");
+await shot(darkAudit, "shadow-dark", "/shadow");
 const smallAudit = await person("audit-1", { ...phone, colorScheme: "light" });
 await shot(smallAudit, "recording-phone", "/sessions/01JDEXQ4ZJ8N0Q8Z1T6M7R2VWX");
+await shot(smallAudit, "decisions-phone", "/decisions?verdict=deny");
+await shot(smallAudit, "decision-phone", "/decisions/01JDEXR1AAAAAAAAAAAAAAAAAA");
+await shot(smallAudit, "shadow-phone", "/shadow");
 
 await browser.close();
 if (wrong.length) {

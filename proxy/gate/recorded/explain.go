@@ -47,6 +47,9 @@ type Account struct {
 	Generation string `json:"generation"` // that decided
 }
 
+// refused begins a reason that repeats what the client read.
+const refused = "denied by policy "
+
 // Decided is whether a record holds a decision about a command.
 func Decided(e *audit.Entry) bool { return e.Command != "" && e.Decision.Verdict != "" }
 
@@ -90,7 +93,7 @@ func Explain(ctx context.Context, e *audit.Entry, conn *gate.Connection) (*Accou
 			if !explained(name, reason) {
 				out.Unexplained = append(out.Unexplained, said)
 			}
-		case strings.HasPrefix(said, "denied by policy "): // what the client read, said before
+		case strings.HasPrefix(said, refused): // what the client read, said before
 		case said == "denied: "+policy.NothingAllows:
 			out.Reasons, out.NotAllowed = append(out.Reasons, policy.NothingAllows), x.NotAllowed
 			if len(x.NotAllowed) == 0 {

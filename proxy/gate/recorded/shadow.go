@@ -18,6 +18,8 @@ type Shadows struct {
 	// Since leaves out what is older; zero: nothing.
 	Since time.Time
 
+	records  int
+	from     time.Time
 	commands map[string]*trial // policy, and the command's id
 	order    []*trial
 }
@@ -31,6 +33,10 @@ type trial struct {
 
 // ShadowReport is what Shadows counted.
 type ShadowReport struct {
+	// Records is how many of the log were looked at, From when the first of
+	// them was made.
+	Records  int            `json:"records"`
+	From     time.Time      `json:"from,omitzero"`
 	Policies []ShadowPolicy `json:"policies"`
 }
 
@@ -69,7 +75,13 @@ type ShadowSaid struct {
 
 // Add takes one record.
 func (s *Shadows) Add(e *audit.Entry) {
-	if !Decided(e) || len(e.Decision.Shadow) == 0 || e.Time.Before(s.Since) {
+	if e.Time.Before(s.Since) {
+		return
+	}
+	if s.records++; s.records == 1 {
+		s.from = e.Time
+	}
+	if !Decided(e) || len(e.Decision.Shadow) == 0 {
 		return
 	}
 	var now *trial
@@ -103,7 +115,7 @@ func (s *Shadows) trial(name, verdict string, e *audit.Entry) *trial {
 
 // Report is the count so far, what is most frequent first.
 func (s *Shadows) Report() ShadowReport {
-	out := ShadowReport{Policies: []ShadowPolicy{}}
+	out := ShadowReport{Records: s.records, From: s.from, Policies: []ShadowPolicy{}}
 	by := map[string]*ShadowPolicy{}
 	changes, said := map[ShadowChange]*ShadowChange{}, map[[2]string]*ShadowSaid{}
 	of := map[string][]*ShadowChange{}

@@ -34,7 +34,7 @@ func TestShadows(t *testing.T) {
 		s.Add(e)
 	}
 	at := func(n int) time.Time { return time.Unix(int64(n), 0).UTC() }
-	want := ShadowReport{Policies: []ShadowPolicy{
+	want := ShadowReport{Records: 9, From: at(1), Policies: []ShadowPolicy{
 		{Policy: "other", From: at(1), To: at(1), Commands: 1, Same: 1, Changes: []ShadowChange{}, Said: []ShadowSaid{}},
 		{Policy: "trial", From: at(1), To: at(6), Commands: 5, Same: 1, Failed: 2,
 			Changes: []ShadowChange{

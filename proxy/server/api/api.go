@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sluice.dev/proxy/console"
+	"sluice.dev/proxy/gate/recorded"
 )
 
 // Prefix is where the API is mounted.
@@ -26,6 +27,11 @@ type HoldList struct {
 // SessionList is the answer to GET sessions.
 type SessionList struct {
 	Sessions []console.Session `json:"sessions"`
+}
+
+// DecisionList is the answer to GET decisions.
+type DecisionList struct {
+	Decisions []recorded.Summary `json:"decisions"`
 }
 
 // Reason is the body of approve, deny and kill.

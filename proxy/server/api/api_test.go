@@ -9,11 +9,13 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"sluice.dev/proxy/console"
 	"sluice.dev/proxy/console/consoletest"
+	"sluice.dev/proxy/gate/recorded"
 	"sluice.dev/proxy/identity/oidc"
 	"sluice.dev/proxy/server/api"
 	"sluice.dev/proxy/testenv"
@@ -143,6 +145,29 @@ func TestAPI(t *testing.T) {
 			t.Errorf("%s: %d: %s, want %s", session, n, got, want)
 		}
 	}
+	for name, c := range map[string]*api.Client{"an approver": dba, "an operator": ops, "whom it is for": ana} {
+		if _, err := c.Explain(ctx, "HX4K-2Q"); kind(err) != api.KindForbidden {
+			t.Errorf("%s read a record: %v", name, err)
+		}
+		if _, err := c.Decisions(ctx, recorded.Filter{}); kind(err) != api.KindForbidden {
+			t.Errorf("%s read the records: %v", name, err)
+		}
+		if _, err := c.Shadows(ctx, "", time.Time{}); kind(err) != api.KindForbidden {
+			t.Errorf("%s read the shadow: %v", name, err)
+		}
+	}
+	if a, err := audit.Explain(ctx, "hx4k-2q"); err != nil || len(a.Rules) != 1 || a.Rules[0].Line != 21 || len(a.Rules[0].Values) != 3 {
+		t.Errorf("explain: %+v, %v", a, err)
+	}
+	if _, err := audit.Explain(ctx, "NONE"); kind(err) != api.KindNotFound {
+		t.Errorf("explain what is not there: %v", err)
+	}
+	if all, err := audit.Decisions(ctx, recorded.Filter{Verdict: "deny"}); err != nil || len(all) != 2 {
+		t.Errorf("denied: %+v, %v", all, err)
+	}
+	if r, err := audit.Shadows(ctx, "", time.Now()); err != nil || len(r.Policies) != 1 || r.Policies[0].Changes[0].Commands != 41 {
+		t.Errorf("shadow: %+v, %v", r, err)
+	}
 	if _, err := audit.Reload(ctx); kind(err) != api.KindForbidden {
 		t.Errorf("reloaded by an auditor: %v", err)
 	}
@@ -199,6 +224,9 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "holds/HX4K-2Q/approve", `{"reason":"` + strings.Repeat("x", 1001) + `"}`, 422},
 		{"POST", "holds/HX4K-2Q/approve", `{"reason":"a\u0000b"}`, 422},
 		{"GET", "holds?limit=no", "", 400},
+		{"GET", "decisions?verdict=maybe", "", 400},
+		{"GET", "decisions?limit=1001", "", 400},
+		{"GET", "shadow?since=yesterday", "", 400},
 		{"GET", "nothing", "", 404},
 		{"DELETE", "holds/HX4K-2Q", "", 405},
 	} {

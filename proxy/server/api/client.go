@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"sluice.dev/proxy/console"
+	"sluice.dev/proxy/gate/recorded"
 )
 
 // ErrUnreachable is a gateway that could not be asked, or that answered with no sense.
@@ -107,6 +108,39 @@ func (c *Client) Sessions(ctx context.Context, open bool) ([]console.Session, er
 	}
 	out, err := ask[SessionList](ctx, c, http.MethodGet, path, nil)
 	return out.Sessions, err
+}
+
+// Decisions lists the latest decided commands.
+func (c *Client) Decisions(ctx context.Context, f recorded.Filter) ([]recorded.Summary, error) {
+	q := url.Values{}
+	if f.Verdict != "" {
+		q.Set("verdict", f.Verdict)
+	}
+	if f.Connection != "" {
+		q.Set("connection", f.Connection)
+	}
+	if f.Limit > 0 {
+		q.Set("limit", fmt.Sprint(f.Limit))
+	}
+	out, err := ask[DecisionList](ctx, c, http.MethodGet, "decisions?"+q.Encode(), nil)
+	return out.Decisions, err
+}
+
+// Explain says why a command was decided as it was, by its id, its ticket or its record's number.
+func (c *Client) Explain(ctx context.Context, id string) (*recorded.Account, error) {
+	return ask[*recorded.Account](ctx, c, http.MethodGet, "decisions/"+url.PathEscape(id), nil)
+}
+
+// Shadows says what policies in shadow mode would have done: one of them, or all (""), since a time if it is not zero.
+func (c *Client) Shadows(ctx context.Context, policy string, since time.Time) (recorded.ShadowReport, error) {
+	q := url.Values{}
+	if policy != "" {
+		q.Set("policy", policy)
+	}
+	if !since.IsZero() {
+		q.Set("since", since.UTC().Format(time.RFC3339))
+	}
+	return ask[recorded.ShadowReport](ctx, c, http.MethodGet, "shadow?"+q.Encode(), nil)
 }
 
 // Kill ends a session.

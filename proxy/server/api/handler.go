@@ -57,6 +57,9 @@ func New(o Options) http.Handler {
 	route("GET sessions", h.sessions)
 	route("POST sessions/{id}/kill", h.kill)
 	route("GET sessions/{id}/replay", h.replay)
+	route("GET decisions", h.decisions)
+	route("GET decisions/{id}", h.explain)
+	route("GET shadow", h.shadow)
 	route("GET events", h.events)
 	route("POST reload", h.reload)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
