@@ -41,8 +41,10 @@ type loop struct {
 	guests           int
 	gone             bool
 
-	// What the goroutine is at, for whoever watches that it does not stand still.
+	// What the goroutine is at, for whoever watches that it does not stand still:
+	// a session's command, or the log, which the guest of that name stands for.
 	feeding atomic.Pointer[guest]
+	log     guest
 	calls   atomic.Uint64
 	resting atomic.Bool // nobody watches
 	stirs   chan struct{}
@@ -121,27 +123,42 @@ func (l *loop) run() {
 				return
 			}
 		}
-		l.settle()
-		l.n, l.at = l.wait(), 0
+		if !l.settle() || !l.wait() {
+			return
+		}
 	}
 }
 
-// wait returns how many events there are. Before it sleeps, the log gets the
-// records that answers will wait for, so that the disk works while the
-// databases do.
-func (l *loop) wait() int {
-	n := l.poll(0)
-	if n == 0 && l.due > 0 {
-		if !l.dueOf.gs.Durable(l.due) {
-			l.dueOf.durable(l.due)
-			n = l.poll(0)
-		}
+// wait gets the next events. Before it sleeps, the log gets the records that
+// answers will wait for, so that the disk works while the databases do. It
+// reports false when another goroutine has taken over.
+func (l *loop) wait() bool {
+	l.at, l.n = 0, l.poll(0)
+	if l.n == 0 && l.due > 0 {
+		s, d := l.due, l.dueOf
 		l.due, l.dueOf = 0, nil
+		if _, mine := l.durable(d, s); !mine {
+			return false
+		}
+		l.n = l.poll(0)
 	}
-	for n == 0 {
-		n = l.poll(-1)
+	for l.n == 0 {
+		l.n = l.poll(-1)
 	}
-	return n
+	return true
+}
+
+// durable waits for a record of a session's. mine is false when that took so
+// long that another goroutine has taken over.
+func (l *loop) durable(d *driver, s gate.Seq) (ok, mine bool) {
+	if d.gs.Durable(s) {
+		return true, true
+	}
+	l.calls.Add(1)
+	l.stir()
+	l.feeding.Store(&l.log)
+	ok = d.durable(s)
+	return ok, l.feeding.CompareAndSwap(&l.log, nil)
 }
 
 // poll asks the kernel. One that does not wait does not tell the scheduler that
@@ -260,14 +277,16 @@ func (g *guest) tooSlow(took time.Duration) bool {
 	g.slow += 2 // a command is at least two such moments, of which one decides
 	if g.slow > 16 {
 		g.d.patience = mostAnswers
+		g.d.gs.Gateway().Logger.Debug("postgres: deciding about a session's commands takes long; it goes on without the loop", "session", g.d.gs.ID)
 		return true
 	}
 	return false
 }
 
 // settle ends a round: what need not wait is sent, then the log is waited for
-// once, then the rest is sent.
-func (l *loop) settle() {
+// once, then the rest is sent. It reports false when another goroutine has taken
+// over.
+func (l *loop) settle() bool {
 	var after gate.Seq
 	var of *driver
 	for _, g := range l.round {
@@ -276,13 +295,22 @@ func (l *loop) settle() {
 		}
 	}
 	if after > 0 {
-		ok := of.durable(after)
+		ok, mine := l.durable(of, after)
+		if !mine {
+			return false
+		}
 		for _, g := range l.round {
 			if l.send(g) > 0 || !ok {
 				g.leaves = true
 			}
 		}
 	}
+	l.endRound()
+	return true
+}
+
+// endRound gives back the sessions that are none for the loop any more.
+func (l *loop) endRound() {
 	for _, g := range l.round {
 		g.moved = false
 		if g.leaves {

@@ -8,9 +8,10 @@ import "time"
 // which is no reason to move anything.
 const standstill = 25 * time.Millisecond
 
-// watch looks that no session holds up the others: where deciding about a
-// command takes long, another goroutine goes on with the loop, and the one that
-// is held up keeps that session alone. It sleeps with the loop.
+// watch looks that nothing holds up all sessions: where deciding about a command
+// takes long, another goroutine goes on with the loop, and the one that is held
+// up keeps that session alone; where the log does, those that wait for it leave.
+// It sleeps with the loop.
 func (l *loop) watch() {
 	tick := time.NewTicker(standstill)
 	defer tick.Stop()
@@ -45,13 +46,25 @@ func (l *loop) watch() {
 	}
 }
 
-// takeOver goes on with the loop in place of a goroutine that is held up. That
-// one finds out by what is no longer its own.
+// takeOver goes on with the loop in place of a goroutine that is held up, by one
+// session's command or by the log. That one finds out by what is no longer its
+// own.
 func (l *loop) takeOver() {
 	g := l.feeding.Load()
 	if g == nil || !l.feeding.CompareAndSwap(g, nil) {
 		return
 	}
+	if g == &l.log {
+		l.leaveLog()
+	} else {
+		l.leave(g)
+	}
+	go l.run()
+}
+
+// leave leaves a session to the goroutine that is held up by it.
+func (l *loop) leave(g *guest) {
+	g.d.gs.Gateway().Logger.Info("postgres: deciding about a command takes long; other sessions go on without it", "session", g.d.gs.ID)
 	l.buf = make([]byte, len(l.buf)) // it may not have read the other to its end
 	g.moved = false
 	for i, r := range l.round {
@@ -61,7 +74,23 @@ func (l *loop) takeOver() {
 		}
 	}
 	l.drop(g)
-	go l.run()
+}
+
+// leaveLog gives back the sessions that wait for the log: each waits by itself,
+// can be killed, and ends when the log has not moved for long (driver.durable).
+func (l *loop) leaveLog() {
+	said := false
+	for _, g := range l.round {
+		if l.send(g) == 0 {
+			continue
+		}
+		g.leaves = true
+		if !said {
+			said = true
+			g.d.gs.Gateway().Logger.Warn("postgres: the audit log takes long; each session waits for it by itself")
+		}
+	}
+	l.endRound()
 }
 
 // stir wakes who watches.

@@ -152,7 +152,7 @@ func (g *Gateway) Run() {
 	done := make(chan error, 1)
 	go func() { // Stop waits for it
 		done <- server.Run(ctx, server.Options{Config: []string{g.Config}, Version: "test", Progress: g.Log, Files: g.opts.Files,
-			Logger: slog.New(slog.NewTextHandler(g.Log, nil)), Ready: func(a map[string]net.Addr) { ready <- a }, Drain: 3 * time.Second}, nil)
+			Logger: slog.New(slog.NewTextHandler(g.Log, &slog.HandlerOptions{Level: slog.LevelDebug})), Ready: func(a map[string]net.Addr) { ready <- a }, Drain: 3 * time.Second}, nil)
 	}()
 	select {
 	case a := <-ready:

@@ -38,6 +38,36 @@ connection "postgres" "plain" {
   }
 }
 
+connection "postgres" "loop" {
+  address  = "DATABASE"
+  database = "orders"
+  user     = "crew_app"
+  password = env("ORDERS_PASSWORD")
+  labels   = { environment = "production" }
+  tls {
+    mode = "disable"
+  }
+  postgres {
+    lineage = "server"
+    driver  = "loop"
+  }
+}
+
+connection "postgres" "looped" {
+  address  = "DATABASE"
+  database = "orders"
+  user     = "crew_app"
+  password = env("ORDERS_PASSWORD")
+  labels   = { environment = "production", masks = "columns" }
+  tls {
+    mode = "disable"
+  }
+  postgres {
+    lineage = "server"
+    driver  = "loop"
+  }
+}
+
 connection "postgres" "pooled" {
   address  = "DATABASE"
   database = "orders"

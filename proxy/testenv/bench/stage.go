@@ -56,6 +56,8 @@ const (
 	masking = "Sluice, masks"
 	finding = "Sluice, masks and pii"
 	pooling = "Sluice, pool"
+	looping = "Sluice, loop"
+	looped  = "Sluice, loop, masks"
 )
 
 // child is a process of ours; a goroutine waits for it, and kill for that.
@@ -206,7 +208,7 @@ func (s *stage) startGateway(ctx context.Context) error {
 		return err
 	}
 	token := s.op.IssueSize(1500, testenv.Claims{"sub": "analyst-3", "groups": []string{"crew-support"}, "kind": "human", "exp": time.Now().Add(12 * time.Hour).Unix()})
-	for _, v := range []struct{ name, connection string }{{plain, "plain"}, {pooling, "pooled"}, {masking, "masked"}, {finding, "scanned"}} {
+	for _, v := range []struct{ name, connection string }{{plain, "plain"}, {looping, "loop"}, {pooling, "pooled"}, {masking, "masked"}, {looped, "looped"}, {finding, "scanned"}} {
 		u := url.URL{Scheme: "postgresql", User: url.UserPassword("bench", token), Host: ports[0], Path: "/" + v.connection, RawQuery: "sslmode=disable"}
 		s.add(v.name, u.String(), s.gateway.cmd.Process.Pid)
 	}
