@@ -188,6 +188,34 @@ func (p *Plugin) check(d *decoder, l *layout) {
 	p.Settings = data
 }
 
+// What a plugin's limits may be. A call cannot be interrupted, and Go's garbage
+// collector waits for it: the greatest fuel is about 100 milliseconds.
+const (
+	leastFuel, mostFuel           = 100_000, 1_000_000_000
+	leastStartFuel, mostStartFuel = 1_000_000, 50_000_000_000
+	leastMemory, mostMemory       = 64 << 10, 1 << 30
+	leastDepth, mostDepth         = 100, 20_000
+	slowFuel                      = 100_000_000
+)
+
+func (p *PluginLimits) check(d *decoder, l *layout) {
+	for _, x := range []struct {
+		name        string
+		value       int
+		least, most int
+	}{{"fuel", p.Fuel, leastFuel, mostFuel}, {"start_fuel", p.StartFuel, leastStartFuel, mostStartFuel}, {"call_depth", p.CallDepth, leastDepth, mostDepth}} {
+		if at := l.at(x.name); at != l.pos.rng && (x.value < x.least || x.value > x.most) {
+			d.fail(at, "Invalid "+x.name, "%d: want %d to %d.", x.value, x.least, x.most)
+		}
+	}
+	if p.Memory != 0 && (p.Memory < leastMemory || p.Memory > mostMemory || p.Memory%leastMemory != 0) {
+		d.fail(l.at("memory"), "Invalid memory", "%s: want 64KiB to 1GiB, in pages of 64KiB.", p.Memory)
+	}
+	if p.Fuel > slowFuel && p.Fuel <= mostFuel {
+		d.warn(l.at("fuel"), "Long calls", "%d is about %d ms of one call, which nothing interrupts: every session may wait so long.", p.Fuel, p.Fuel/10_000_000)
+	}
+}
+
 func (p *Policy) check(d *decoder, l *layout) {
 	if !packageName.MatchString(p.Name) || slices.Contains(regoWords, p.Name) {
 		d.fail(p.Pos.rng, "Invalid name", "policy %q evaluates data.%s: want letters, digits and _, and no word of Rego.", p.Name, p.Name)

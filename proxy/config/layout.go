@@ -148,7 +148,21 @@ func (p *Plugin) layout() *layout {
 		{name: "pin", into: &p.pin, oneOf: []string{"", "none"}},
 		{name: "grants", into: &p.Grants},
 		{name: "settings", into: &p.settings},
-	}, check: p.check}
+	}, blocks: []sub{{name: "limits", open: p.Limits.layout, now: func() *layout {
+		if p.Limits.Pos.Line == 0 {
+			return nil
+		}
+		return p.Limits.layout()
+	}}}, check: p.check}
+}
+
+func (l *PluginLimits) layout() *layout {
+	return &layout{pos: &l.Pos, fields: []field{
+		{name: "fuel", into: &l.Fuel},
+		{name: "start_fuel", into: &l.StartFuel},
+		{name: "memory", into: &l.Memory},
+		{name: "call_depth", into: &l.CallDepth},
+	}, check: l.check}
 }
 
 func (p *Policy) layout() *layout {

@@ -148,10 +148,21 @@ type Plugin struct {
 	Grants   []string
 	// Settings as the plugin reads them; JSON, "{}" when absent.
 	Settings []byte
+	Limits   PluginLimits
 
 	settings cty.Value
 	pin      string
 	written  []field // where each attribute stands
+}
+
+// PluginLimits is a plugin's block limits; 0 where it says nothing, and the
+// plugin has the default (sdk/ABI.md 8).
+type PluginLimits struct {
+	Pos       Pos
+	Fuel      int  // of one call; 10 million, about a millisecond
+	StartFuel int  // of instantiation, _initialize, manifest and configure, each; 500 million
+	Memory    Size // of an instance; 32 MiB
+	CallDepth int  // calls inside each other; 2,000
 }
 
 // Policy is a block policy: it evaluates data.<Name>.

@@ -22,7 +22,7 @@ func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*p
 		if err != nil {
 			return nil, fail(b.Module.Pos, err, err.Error())
 		}
-		spec := plugin.Spec{Name: b.Name, Wasm: wasm, SHA256: b.SHA256, Unpinned: b.Unpinned, Settings: b.Settings, Grants: b.Grants}
+		spec := plugin.Spec{Name: b.Name, Wasm: wasm, SHA256: b.SHA256, Unpinned: b.Unpinned, Settings: b.Settings, Grants: b.Grants, Limits: PluginLimits(&b.Limits)}
 		if !b.SignedBy.IsZero() {
 			file, err := os.ReadFile(b.SignedBy.Abs)
 			if err == nil {
@@ -41,6 +41,13 @@ func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*p
 		out[b.Name] = m
 	}
 	return out, nil
+}
+
+// PluginLimits are those that a plugin block sets; what it leaves open is the
+// runtime's.
+func PluginLimits(l *config.PluginLimits) plugin.Limits {
+	return plugin.Limits{Fuel: int64(l.Fuel), StartFuel: int64(l.StartFuel), ConfigureFuel: int64(l.StartFuel),
+		MemoryPages: uint32(l.Memory >> 16), Depth: int32(l.CallDepth)} //nolint:gosec // config bounds them
 }
 
 // Modules are the plugins of this generation.

@@ -70,19 +70,22 @@ func TestPluginFaults(t *testing.T) {
 		line  int // of the block, which begins in line 2; 0: it is right
 		says  string
 	}{
-		"pinned":           {pinned + grants, 0, ""},
-		"signed":           {signed + `"security.pub"` + grants, 0, ""},
-		"wrong pin":        {"module = \"probe.wasm\"\n  sha256 = \"" + strings.Repeat("0", 64) + "\"" + grants, 4, "sha256 mismatch: file has " + plugin.DigestOf(wasm)},
-		"other key":        {signed + `"other.pub"` + grants, 4, "not signed by this key"},
-		"unsigned":         {"module = \"probe.wasm\"\n  signed_by = \"security.pub\"" + grants, 4, "the module is not signed"},
-		"private key":      {signed + `"security.key"` + grants, 4, "this is the private key"},
-		"no key":           {signed + `"missing.pub"` + grants, 4, "no such file"},
-		"nothing granted":  {pinned, 2, `asks for "pseudonym", which its grants do not list`},
-		"other granted":    {pinned + "\n  grants = [\"log\"]", 5, `asks for "pseudonym"`},
-		"no module":        {"module = \"missing.wasm\"\n  sha256 = \"" + strings.Repeat("0", 64) + "\"", 3, "no such file"},
-		"wrong setting":    {pinned + grants + "\n  settings = {\n    word = \"ok\"\n    mode = 7\n  }", 8, "settings.mode: got number, want string"},
-		"unknown setting":  {pinned + grants + "\n  settings = {\n    word = \"ok\"\n    moed = \"x\"\n  }", 8, "settings.moed: there is no such setting"},
-		"the module's own": {pinned + grants + "\n  settings = {\n    word = \"ok\"\n\n    mode = \"refuse\"\n  }", 9, "settings.mode: refuse is refused"},
+		"pinned":                       {pinned + grants, 0, ""},
+		"signed":                       {signed + `"security.pub"` + grants, 0, ""},
+		"less memory than it declares": {pinned + grants + "\n  limits {\n    memory = \"64KiB\"\n  }", 3, "limit"},
+		"too little fuel to start":     {pinned + grants + "\n  limits {\n    start_fuel = 1000000\n  }", 3, "fuel"},
+		"enough of all":                {pinned + grants + "\n  limits {\n    fuel = 20000000\n    memory = \"64MiB\"\n    call_depth = 4000\n  }", 0, ""},
+		"wrong pin":                    {"module = \"probe.wasm\"\n  sha256 = \"" + strings.Repeat("0", 64) + "\"" + grants, 4, "sha256 mismatch: file has " + plugin.DigestOf(wasm)},
+		"other key":                    {signed + `"other.pub"` + grants, 4, "not signed by this key"},
+		"unsigned":                     {"module = \"probe.wasm\"\n  signed_by = \"security.pub\"" + grants, 4, "the module is not signed"},
+		"private key":                  {signed + `"security.key"` + grants, 4, "this is the private key"},
+		"no key":                       {signed + `"missing.pub"` + grants, 4, "no such file"},
+		"nothing granted":              {pinned, 2, `asks for "pseudonym", which its grants do not list`},
+		"other granted":                {pinned + "\n  grants = [\"log\"]", 5, `asks for "pseudonym"`},
+		"no module":                    {"module = \"missing.wasm\"\n  sha256 = \"" + strings.Repeat("0", 64) + "\"", 3, "no such file"},
+		"wrong setting":                {pinned + grants + "\n  settings = {\n    word = \"ok\"\n    mode = 7\n  }", 8, "settings.mode: got number, want string"},
+		"unknown setting":              {pinned + grants + "\n  settings = {\n    word = \"ok\"\n    moed = \"x\"\n  }", 8, "settings.moed: there is no such setting"},
+		"the module's own":             {pinned + grants + "\n  settings = {\n    word = \"ok\"\n\n    mode = \"refuse\"\n  }", 9, "settings.mode: refuse is refused"},
 	} {
 		write("sluice.hcl", []byte("gateway { data_dir = \"data\" }\nplugin \"probe\" {\n  "+c.block+"\n}\n"))
 		cfg, err := config.Load(filepath.Join(dir, "sluice.hcl"))

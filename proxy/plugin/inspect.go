@@ -24,6 +24,16 @@ type Info struct {
 	MemoryPages uint32 `json:"memory_pages"`
 	// Vectors is how many self-tests the module carries.
 	Vectors int `json:"vectors"`
+	// Limits are the runtime's: what an instance of it would run under.
+	Limits Bounds `json:"limits"`
+}
+
+// Bounds are the limits that an operator may set (sdk/ABI.md 8).
+type Bounds struct {
+	Fuel      int64  `json:"fuel"`       // of one call
+	StartFuel int64  `json:"start_fuel"` // of what runs before the first
+	MemoryKiB uint32 `json:"memory_kib"` // of an instance
+	CallDepth int32  `json:"call_depth"` // calls inside each other
 }
 
 // Inspect reads a module as Load does, up to what the operator has to decide:
@@ -50,6 +60,7 @@ func (r *Runtime) Inspect(ctx context.Context, wasm []byte) (*Info, error) {
 	if err := m.readManifest(metered, in); err != nil {
 		return fail(err)
 	}
+	out.Limits = Bounds{m.limits.Fuel, m.limits.StartFuel, m.limits.MemoryPages * 64, m.limits.Depth}
 	out.Manifest, out.MemoryPages = m.manifest, metered.MemoryPages
 	for _, im := range metered.Imports {
 		out.Imports = append(out.Imports, im.Module+"."+im.Name)

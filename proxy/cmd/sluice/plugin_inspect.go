@@ -2,22 +2,33 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/proxy/config"
+	"sluice.dev/proxy/generation"
 	"sluice.dev/proxy/plugin"
 )
 
 func (a *app) pluginInspect() *cobra.Command {
 	return &cobra.Command{
 		Use: "inspect MODULE", Short: "Say what a module is, what it asks for, and how to name it in HCL", Args: cobra.ExactArgs(1),
+		Long: "With --config, under the limits that the plugin blocks naming this file set; else under the defaults.",
 		RunE: func(c *cobra.Command, args []string) error {
 			wasm, err := readModule(args[0])
 			if err != nil {
 				return err
 			}
-			r, done, err := a.pluginRuntime(c.Context(), plugin.Limits{})
+			var limits plugin.Limits
+			block := "the defaults"
+			if c.Flags().Changed("config") {
+				if limits, block, err = a.limitsOf(args[0]); err != nil {
+					return err
+				}
+			}
+			r, done, err := a.pluginRuntime(c.Context(), limits)
 			if err != nil {
 				return err
 			}
@@ -29,13 +40,32 @@ func (a *app) pluginInspect() *cobra.Command {
 			if a.json() {
 				return a.printJSON(i)
 			}
-			a.printInfo(args[0], i)
+			a.printInfo(args[0], block, i)
 			return nil
 		},
 	}
 }
 
-func (a *app) printInfo(path string, i *plugin.Info) {
+// limitsOf are those of the first plugin block that names a module's file, and
+// which block it is.
+func (a *app) limitsOf(path string) (plugin.Limits, string, error) {
+	cfg, err := config.Load(a.config)
+	if err != nil {
+		return plugin.Limits{}, "", a.explained(err)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return plugin.Limits{}, "", err
+	}
+	for _, p := range cfg.Plugins {
+		if p.Module.Abs == abs {
+			return generation.PluginLimits(&p.Limits), fmt.Sprintf("plugin %q at %s", p.Name, p.Pos), nil
+		}
+	}
+	return plugin.Limits{}, "", &exit{exitNotSo, fmt.Errorf("no plugin block of %s names %s", a.config, path)}
+}
+
+func (a *app) printInfo(path, block string, i *plugin.Info) {
 	m := &i.Manifest
 	say := func(name, text string) { fmt.Fprintf(a.out, "%-13s %s\n", name, cellText(text)) }
 	list := func(name string, l []string) {
@@ -57,6 +87,8 @@ func (a *app) printInfo(path string, i *plugin.Info) {
 	}
 	say("Self-tests", fmt.Sprint(i.Vectors))
 	say("Size", fmt.Sprintf("%d KiB, begins with %d KiB of memory", i.Size>>10, i.MemoryPages*64))
+	l := &i.Limits
+	say("Limits", fmt.Sprintf("fuel %d a call, %d to start; memory %d KiB; call depth %d (%s)", l.Fuel, l.StartFuel, l.MemoryKiB, l.CallDepth, block))
 	list("Imports", imports(i.Imports))
 	signed := "no"
 	if i.Signed {

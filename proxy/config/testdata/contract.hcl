@@ -47,6 +47,12 @@ plugin "pii" {
   sha256   = "9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08"                   # of the file; or signed_by = "keys/security.pub"; pin = "none" only in development
   grants   = ["pseudonym"]
   settings = { detectors = ["email", "card"] }
+  limits {                                 # absent: the defaults (sdk/ABI.md 8)
+    fuel       = 20000000                  # of one call; 10 million are about a millisecond
+    start_fuel = 1000000000
+    memory     = "64MiB"
+    call_depth = 4000
+  }
 }
 
 policy "agents" {                          # evaluates data.agents
