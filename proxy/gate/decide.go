@@ -196,11 +196,11 @@ func (s *Session) classify(ctx context.Context, conn *Connection, c *Command) (o
 func (s *Session) pluginCommand(conn *Connection, c *Command) *plugin.Command {
 	pc := &plugin.Command{Protocol: conn.Protocol, Text: string(c.Text), Facts: c.Facts.JSON, Groups: s.Principal.Groups}
 	for _, p := range c.Params {
-		v := p.Value
-		if p.Text != "" {
-			v = []byte(p.Text)
+		out := plugin.Param{Value: p.Value, Null: p.Null, Binary: p.Binary && !p.Null}
+		if p.Binary && p.Text != "" { // so that no client hides a value in a format
+			out.Value, out.Binary = []byte(p.Text), false
 		}
-		pc.Params = append(pc.Params, plugin.Param{Value: v, Null: p.Null})
+		pc.Params = append(pc.Params, out)
 	}
 	return pc
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"sluice.dev/proxy/identity"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/plugin"
 )
@@ -100,4 +103,18 @@ func FuzzCut(f *testing.F) {
 			t.Fatalf("%q is still in %q", text[a:b], out)
 		}
 	})
+}
+
+// Plugins see what a client sends in binary as text where the protocol could
+// read it, and else are told that it is binary.
+func TestPluginParams(t *testing.T) {
+	c := &Command{Facts: &Facts{}, Params: []Param{
+		{Value: []byte("17")}, {Value: []byte{0, 0, 0, 17}, Binary: true, Text: "17"}, {Value: []byte{1, 2}, Binary: true}, {Null: true, Binary: true}, {Value: []byte{}, Binary: true}}}
+	s := testSession(false)
+	s.Principal = &identity.Principal{}
+	got := s.pluginCommand(&Connection{Protocol: "postgres"}, c).Params
+	want := []plugin.Param{{Value: []byte("17")}, {Value: []byte("17")}, {Value: []byte{1, 2}, Binary: true}, {Null: true}, {Value: []byte{}, Binary: true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
 }
