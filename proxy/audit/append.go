@@ -161,6 +161,13 @@ func (l *Log) encode(e *entry, r *Record) error {
 		short.Action.Text = cutText(r.Action.Text, MaxText)
 		r = &short
 	}
+	if n := len(r.Action.Facts); n > 0 && n <= MaxObject {
+		o := newObject(r.Action.Facts)
+		e.objects = append(e.objects, o)
+		short := *r
+		short.Action.FactsObject = o.digest
+		r = &short
+	}
 	b, err := appendRecord(append(e.buf[:0], 0), r, &s)
 	if err == nil && len(b)-1 > MaxRecord {
 		s.elided.size = int64(len(b) - 1)
@@ -240,13 +247,20 @@ func shorten(r *Record, members int) *Record {
 	}
 	s := *r
 	a, d, c, n := &s.Action, &s.Decision, &s.Client, &s.Connection
-	name(&s.Event, &s.Session, &s.Command, &a.Digest, &a.Fingerprint, &a.TextObject, &d.Ticket, &d.Verdict)
+	name(&s.Event, &s.Session, &s.Command, &a.Digest, &a.Fingerprint, &a.TextObject, &a.FactsObject, &d.Ticket, &d.Verdict)
 	name(&s.Approval.Ticket, &s.Approval.Name, &s.Approval.ActionDigest, &s.Approval.State, &s.Approval.Self)
 	name(&s.Recording.ID, &s.Recording.SHA256, &s.Config.Generation)
 	text(&a.Class, &a.Resolved, &a.Text, &d.Hint, &c.Address, &c.Application, &c.User, &c.TLS)
 	text(&n.Name, &n.Protocol, &n.Address, &n.Database, &n.Role, &n.Credential)
 	text(&s.Result.Message, &s.Result.Code, &s.Result.Outcome, &s.Result.Effect, &s.Approval.Reason)
 	lists(&a.Operations, &a.Reads, &a.Writes, &a.Functions, &a.Flags, &a.Labels)
+	a.Plugins = slices.Clone(a.Plugins[:min(len(a.Plugins), members)])
+	for i := range a.Plugins {
+		p := &a.Plugins[i]
+		text(&p.Plugin, &p.Reason)
+		name(&p.Module, &p.Input, &p.Output)
+		lists(&p.Labels)
+	}
 	lists(&d.Policies, &d.Reasons, &d.Masks, &d.Shadow)
 	who(&s.Principal)
 	who(&s.Approval.Approver)

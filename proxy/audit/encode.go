@@ -75,12 +75,14 @@ func (w *writer) action(a *Action) {
 	w.key(`"complete":`)
 	w.b = strconv.AppendBool(w.b, a.Complete)
 	w.str(`"digest":`, a.Digest)
+	w.str(`"facts_object":`, a.FactsObject)
 	w.str(`"fingerprint":`, a.Fingerprint)
 	w.list(`"flags":`, a.Flags)
 	w.list(`"functions":`, a.Functions)
 	w.list(`"labels":`, a.Labels)
 	w.list(`"operations":`, a.Operations)
 	w.integer(`"parameters":`, a.Parameters)
+	w.said(a.Plugins)
 	w.list(`"reads":`, a.Reads)
 	w.str(`"resolved":`, a.Resolved)
 	w.integer(`"risk":`, a.Risk)
@@ -95,7 +97,33 @@ func (a *Action) empty() bool {
 	return a.Class == "" && !a.Complete && a.Digest == "" && a.Fingerprint == "" && len(a.Flags) == 0 &&
 		len(a.Functions) == 0 && len(a.Labels) == 0 && len(a.Operations) == 0 && a.Parameters == 0 &&
 		len(a.Reads) == 0 && a.Resolved == "" && a.Risk == 0 && a.Text == "" && a.TextObject == "" &&
-		a.TextSize == 0 && len(a.Writes) == 0
+		a.TextSize == 0 && len(a.Writes) == 0 && len(a.Plugins) == 0 && a.FactsObject == ""
+}
+
+func (w *writer) said(list []Said) {
+	if len(list) == 0 {
+		return
+	}
+	w.key(`"plugins":[`)
+	for i := range list {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		s := &list[i]
+		w.open()
+		if s.Clock {
+			w.key(`"clock":true`)
+		}
+		w.str(`"input":`, s.Input)
+		w.list(`"labels":`, s.Labels)
+		w.str(`"module":`, s.Module)
+		w.str(`"output":`, s.Output)
+		w.str(`"plugin":`, s.Plugin)
+		w.str(`"reason":`, s.Reason)
+		w.integer(`"risk":`, s.Risk)
+		w.close()
+	}
+	w.b = append(w.b, ']')
 }
 
 func (w *writer) approval(a *Approval) {

@@ -80,6 +80,9 @@ func randomize(rng *rand.Rand, v reflect.Value, often int) {
 			return
 		}
 		for i := range v.NumField() {
+			if v.Type().Field(i).Tag.Get("json") == "-" {
+				continue // it goes to an object
+			}
 			randomize(rng, v.Field(i), often)
 		}
 	case reflect.String:

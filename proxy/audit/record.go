@@ -148,6 +148,24 @@ type Action struct {
 	Resolved    string   `json:"resolved,omitempty"`
 	Labels      []string `json:"labels,omitempty"`
 	Risk        int64    `json:"risk,omitempty"`
+	Plugins     []Said   `json:"plugins,omitempty"` // what each said that classified the command
+	// FactsObject is what plugins read of the parser's facts. The log keeps
+	// Facts there, if they are given, and fills it in.
+	FactsObject string `json:"facts_object,omitempty"` // "sha256:…"
+	Facts       []byte `json:"-"`
+}
+
+// Said is what one plugin said of a command, and of which input: enough to run
+// the module again on it and compare.
+type Said struct {
+	Plugin string   `json:"plugin,omitempty"` // the block's name
+	Module string   `json:"module,omitempty"` // "sha256:…" of its file
+	Input  string   `json:"input,omitempty"`  // keyed digest of the exact bytes that the module saw
+	Output string   `json:"output,omitempty"` // SHA-256 of all that it answered, spans included
+	Labels []string `json:"labels,omitempty"` // as in Action, but this one's alone
+	Risk   int64    `json:"risk,omitempty"`
+	Reason string   `json:"reason,omitempty"`
+	Clock  bool     `json:"clock,omitempty"` // it may have read the clock: another run may answer otherwise
 }
 
 // Decision is what was decided, by whom, and why.

@@ -23,7 +23,7 @@ type fields struct {
 	v                                  string
 	subject, issuer                    string
 	verdict, ticket                    string // of the decision
-	digest, textObject                 string // of the action
+	digest, textObject, factsObject    string // of the action
 	elided                             string
 	outcome                            string
 	approval, objects, recording       bool // the record has such a part
@@ -53,6 +53,8 @@ func (f *fields) take(outer, key, value []byte) {
 			f.digest = textOf(value)
 		case "text_object":
 			f.textObject = textOf(value)
+		case "facts_object":
+			f.factsObject = textOf(value)
 		}
 	case "config":
 		f.objects = f.objects || string(key) == "objects"
@@ -132,6 +134,7 @@ func (c *recordChecker) check(index uint64, raw []byte) {
 	c.session(index, &f)
 	c.command(index, &f)
 	c.object(index, f.textObject)
+	c.object(index, f.factsObject)
 	c.object(index, f.elided)
 	if !f.approval && !f.objects && !f.recording && f.ticket == "" {
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"sluice.dev/proxy/approval"
+	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/plugin"
 	"sluice.dev/proxy/policy"
@@ -30,6 +31,7 @@ type classification struct {
 	labels []string
 	risk   int
 	spans  []plugin.Span
+	said   []audit.Said // one for each plugin, in the order of the configuration
 }
 
 // Decide takes one command along the data path as far as it goes without
@@ -188,10 +190,16 @@ func (s *Session) classify(ctx context.Context, conn *Connection, c *Command) (o
 		}
 		out.risk = max(out.risk, r.Risk)
 		out.spans = append(out.spans, r.Spans...)
+		out.said = append(out.said, audit.Said{Plugin: m.Name(), Module: "sha256:" + m.Digest(), Input: s.gw.Key.Digest(InputDomain, m.Input(pc)),
+			Output: r.Digest(), Labels: r.Labels, Risk: int64(r.Risk), Reason: r.Reason, Clock: !m.Replays()})
 	}
 	slices.Sort(out.labels)
 	return out, nil
 }
+
+// InputDomain is what the digest of a plugin's input in a record is keyed for:
+// a plain digest of a short command could be searched for.
+const InputDomain = "plugin input"
 
 func (s *Session) pluginCommand(conn *Connection, c *Command) *plugin.Command {
 	pc := &plugin.Command{Protocol: conn.Protocol, Text: string(c.Text), Facts: c.Facts.JSON, Groups: s.Principal.Groups}

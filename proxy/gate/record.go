@@ -49,6 +49,9 @@ func (s *Session) commandRecord(event string, c *Command, v *Verdict, j *judged)
 		r.Action = actionOf(c.Facts, &j.class)
 	}
 	r.Action.Text, r.Action.TextSize, r.Action.Parameters = red.text, max(int64(len(c.Text)), c.size), int64(len(c.Params))
+	if r.Action.Plugins = j.class.said; len(j.class.said) > 0 {
+		r.Action.Facts = c.Facts.JSON
+	}
 	if len(red.params) > 0 {
 		r.Detail = paramDetail(red.params)
 	}

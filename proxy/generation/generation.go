@@ -59,6 +59,7 @@ type Generation struct {
 	id          string
 	connections map[string]*gate.Connection
 	modules     []*plugin.Module
+	evidence    []evidence
 	releases    []func() // of the identity providers
 	refs        atomic.Int64
 	closed      chan struct{}

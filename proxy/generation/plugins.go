@@ -2,6 +2,7 @@ package generation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -38,8 +39,36 @@ func (g *Generation) plugins(ctx context.Context, shared *Shared) (map[string]*p
 			return nil, fail(at, err, text)
 		}
 		g.modules = append(g.modules, m)
+		g.evidence = append(g.evidence, evidence{wasm, plugin.Loaded{Name: b.Name, Module: "sha256:" + m.Digest(), Settings: b.Settings, Grants: b.Grants, Limits: spec.Limits}})
 		out[b.Name] = m
 	}
+	return out, nil
+}
+
+// evidence is a module as it was loaded, until the log has it.
+type evidence struct {
+	wasm   []byte
+	loaded plugin.Loaded
+}
+
+// Evidence hands each module, and what it was loaded with, to keep, which
+// returns its digest; then the generation forgets them. The result names the
+// objects for the record of the load: "module pii" and "plugin pii".
+func (g *Generation) Evidence(keep func(kind string, b []byte) (digest string, err error)) (map[string]string, error) {
+	out := make(map[string]string, 2*len(g.evidence))
+	for i := range g.evidence {
+		e := &g.evidence[i]
+		b, err := json.Marshal(e.loaded)
+		if err != nil {
+			return nil, err
+		}
+		for kind, b := range map[string][]byte{"module": e.wasm, "plugin": b} {
+			if out[kind+" "+e.loaded.Name], err = keep(kind, b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	g.evidence = nil
 	return out, nil
 }
 

@@ -81,6 +81,12 @@ func (k *Key) Pseudonym(scope string, value []byte) string {
 	return "p-" + hex.EncodeToString(s[:6])
 }
 
+// PluginPseudonym is the stand-in that plugins ask the host for: within a kind
+// and a scope.
+func (k *Key) PluginPseudonym(kind, scope string, value []byte) []byte {
+	return []byte(k.Pseudonym(kind+"\x00"+scope, value))
+}
+
 // PseudonymInt maps an integer to another of the same width in bits (16, 32 or
 // 64), never negative.
 func (k *Key) PseudonymInt(scope string, value int64, bits int) int64 {

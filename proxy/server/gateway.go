@@ -131,9 +131,7 @@ func (g *Gateway) open(ctx context.Context) error {
 	}
 	g.atEnd(func() { g.store.Close() })
 	if g.plugins, err = plugin.NewRuntime(ctx, plugin.Options{CacheDir: filepath.Join(g.dataDir, "compiled"), Logger: g.o.Logger,
-		Pseudonym: func(kind, scope string, value []byte) []byte {
-			return []byte(maskKey.Pseudonym(kind+"\x00"+scope, value))
-		}}); err != nil {
+		Pseudonym: maskKey.PluginPseudonym}); err != nil {
 		return err
 	}
 	g.atEnd(func() {
@@ -246,7 +244,10 @@ func (g *Gateway) changed(by string, gen *generation.Generation, failed error) e
 		if err != nil {
 			return err
 		}
-		r.Config.Objects = map[string]string{"config": digest}
+		if r.Config.Objects, err = gen.Evidence(g.log.Object); err != nil {
+			return err
+		}
+		r.Config.Objects["config"] = digest
 		for _, m := range gen.Modules() {
 			r.Detail["plugin "+m.Name()] = "sha256:" + m.Digest()
 		}

@@ -17,6 +17,7 @@ func (a *app) plugin() *cobra.Command {
 		a.pluginConformance(),
 		a.pluginInspect(),
 		a.pluginNew(),
+		a.pluginReplay(),
 		a.pluginRun(),
 		a.pluginSign(),
 		a.pluginTest(),
