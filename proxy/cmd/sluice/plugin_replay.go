@@ -33,7 +33,7 @@ func (a *app) pluginReplay() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := findRecord(d, args[0])
+			e, err := recordedDecision(d, args[0])
 			if err != nil {
 				return err
 			}
