@@ -39,7 +39,7 @@ func (j *judge) finish() {
 // spelling that a look at the words does not. It reads the object once: it comes
 // with every command.
 func (j *judge) facts(f sluice.Value) {
-	var changes, everyRow bool
+	var changes, where bool
 	f.Each(func(key, value sluice.Value) bool {
 		switch string(key) {
 		case `"operations"`:
@@ -58,7 +58,7 @@ func (j *judge) facts(f sluice.Value) {
 			value.Each(func(flag, on sluice.Value) bool {
 				switch string(flag) {
 				case `"where"`:
-					everyRow = !on.Bool()
+					where = on.Bool()
 				case `"drop"`:
 					if on.Bool() {
 						j.mark("destructive", 80, "drops an object")
@@ -77,7 +77,7 @@ func (j *judge) facts(f sluice.Value) {
 		}
 		return true
 	})
-	if changes && everyRow {
+	if changes && !where {
 		j.mark("mass-change", 70, "changes every row: there is no condition")
 	}
 }

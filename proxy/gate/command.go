@@ -4,6 +4,11 @@
 // protocol.
 package gate
 
+import (
+	"encoding/json"
+	"reflect"
+)
+
 // Facts is what a protocol's parser knows of a command. The keys are CONTRACT
 // 3's.
 type Facts struct {
@@ -29,8 +34,61 @@ type Facts struct {
 	Description string // for people: "DELETE on public.customers"
 	// Extra is the protocol's own object, under its own name.
 	Extra map[string]any
-	// JSON is the whole as a plugin reads it; made once per cached facts.
+	// JSON is the whole as a plugin reads it, made by Encode once for cached facts.
 	JSON []byte
+}
+
+// Encode makes JSON, the facts as plugins read them (sdk/ABI.md 4): Extra goes
+// under name. What is false or empty is left out: plugins read the whole with
+// each command, inside the sandbox, and it is most of it.
+func (f *Facts) Encode(name string, parameters int) {
+	doc := map[string]any{"complete": f.Complete, "resolved": f.Resolved, "operations": f.Operations, "reads": f.Reads, "writes": f.Writes,
+		"columns": f.Columns, "filters": f.Filters, "functions": f.Functions, "flags": f.Flags, "parameters": parameters, name: f.Extra}
+	f.JSON = []byte("{}")
+	if what := said(doc); what != nil {
+		if b, err := json.Marshal(what); err == nil { // else a plugin knows nothing, which a policy still does
+			f.JSON = b
+		}
+	}
+}
+
+// said is v without what is false or empty.
+func said(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			if x = said(x); x != nil {
+				out[k] = x
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+	case map[string]bool:
+		out := make(map[string]bool, len(v))
+		for k, x := range v {
+			if x {
+				out[k] = true
+			}
+		}
+		if len(out) > 0 {
+			return out
+		}
+	case []string:
+		if len(v) > 0 {
+			return v
+		}
+	case []any:
+		if len(v) > 0 {
+			return v
+		}
+	default:
+		if v != nil && !reflect.ValueOf(v).IsZero() {
+			return v
+		}
+	}
+	return nil
 }
 
 // Literal is a constant in a command's text: its bytes, and the columns that it

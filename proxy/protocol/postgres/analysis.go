@@ -269,13 +269,7 @@ func gateFacts(f *facts.Facts, v *lineage.Verdict) *gate.Facts {
 		settings = append(settings, s.Name)
 	}
 	out.Extra["settings"] = settings
-	doc, err := json.Marshal(struct {
-		*facts.Facts
-		Postgres lineage.Facts `json:"postgres"`
-	}{f, v.Facts})
-	if err == nil {
-		out.JSON = doc
-	}
+	out.Encode("postgres", f.Params)
 	return out
 }
 
