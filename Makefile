@@ -50,7 +50,7 @@ demo-crewai: node build ## a real crew with a real database; CHECK=1: unattended
 	$(GO) run ./proxy/testenv/demo -crewai $(if $(CHECK),-check)
 
 test: node build ## all tests, on real servers (PostgreSQL 15 and 18), with what they need installed first
-	@bash $(DEPS) postgres $(MAJORS:%=postgres-%) python browser corpus wasm
+	@bash $(DEPS) postgres $(MAJORS:%=postgres-%) redis python browser corpus wasm
 	SLUICE_POSTGRES_MAJORS="$(MAJORS)" $(GO) test -timeout $(TIMEOUT) ./...
 	SLUICE_POSTGRES_SERVER=$(lastword $(MAJORS)) $(GO) test -timeout $(TIMEOUT) ./proxy/protocol/postgres/conformance
 	bin/sluice policy test policies
@@ -66,7 +66,7 @@ test-all: test mask-conformance ## the same on PostgreSQL 14 to 18 and for longe
 	CGO_ENABLED=1 SLUICE_POSTGRES_MAJORS=18 SLUICE_CRASH_ROUNDS=50 $(GO) test -race -timeout 60m ./proxy/... ./sdk/... ./plugins/...
 
 # The fast loop leaves out what starts real servers or takes its time: make test has it.
-SLOW := sdk|protocol/postgres|facts|lineage|catalog|audit|console|meter|plugin|policy|testenv|server|oidc
+SLOW := sdk|protocol/postgres|protocol/redis|facts|lineage|catalog|audit|console|meter|plugin|policy|testenv|server|oidc
 check: lint ## the fast loop: format, vet, lint, unit tests
 	$(GO) build ./... && $(GO) test -short -timeout 110s $$($(GO) list ./... | grep -vE '/($(SLOW))$$')
 

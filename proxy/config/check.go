@@ -110,7 +110,7 @@ func (i *Identity) check(d *decoder, l *layout) {
 	}
 }
 
-var defaultPorts = map[string]string{"postgres": "5432"}
+var defaultPorts = map[string]string{"postgres": "5432", "redis": "6379"}
 
 func (c *Connection) check(d *decoder, l *layout) {
 	d.name(c.Pos, "connection", c.Name)
@@ -127,6 +127,7 @@ func (c *Connection) check(d *decoder, l *layout) {
 	if c.User == "" || c.Database == "" {
 		d.fail(l.pos.rng, "Incomplete connection", "user and database must not be empty.")
 	}
+	c.own(d, l)
 	t := &c.TLS
 	at := t.Pos.rng
 	if t.Pos.Line == 0 {
@@ -144,6 +145,22 @@ func (c *Connection) check(d *decoder, l *layout) {
 	}
 	if t.Mode == "require" && !loopback(host) {
 		d.warn(at, "Unverified server", `mode = "require" encrypts, but anyone on the way can stand in for %s: prefer verify-full.`, c.Address)
+	}
+}
+
+// own checks what is particular to a protocol.
+func (c *Connection) own(d *decoder, l *layout) {
+	if c.Protocol == "redis" {
+		for _, db := range append([]string{c.Database}, c.Redis.Databases...) {
+			if n, err := strconv.ParseUint(db, 10, 31); err != nil || strconv.FormatUint(n, 10) != db {
+				d.fail(l.at("database"), "Invalid database", "%q: Redis numbers its databases: write \"0\", \"1\" and so on.", db)
+			}
+		}
+		if c.Postgres.Pos.Line > 0 || c.Pool != nil {
+			d.fail(l.pos.rng, "Contradicting connection", "blocks postgres and pool are for connections of PostgreSQL.")
+		}
+	} else if c.Redis.Pos.Line > 0 {
+		d.fail(c.Redis.Pos.rng, "Contradicting connection", "block redis is for connections of Redis.")
 	}
 }
 
@@ -236,8 +253,8 @@ func (m *Mask) check(d *decoder, l *layout) {
 		d.fail(l.at("action"), "Contradicting mask", "mask %q: replace puts what a plugin gives in place of what it found, and columns have no plugin: set plugin, or another action.", m.Name)
 	}
 	for _, c := range m.Columns {
-		if !column(c) {
-			d.fail(l.at("columns"), "Invalid column", `%q: want schema.table.column, like "public.customers.email".`, c)
+		if !column(c) && !KeyPattern(c) {
+			d.fail(l.at("columns"), "Invalid column", `%q: want schema.table.column, like "public.customers.email", or for Redis a pattern of keys, like "session:*" or "user:*.email".`, c)
 		}
 	}
 	if at := l.at("scope"); at != l.pos.rng && m.Action != "pseudonym" && m.Action != "replace" {
@@ -264,6 +281,14 @@ func column(s string) bool {
 		}
 	}
 	return parts == 3 && !quoted && length > 0
+}
+
+// KeyPattern is whether s is a pattern of Redis keys with a colon or a star in
+// it, perhaps with a field behind one dot: what no column of a table looks like.
+func KeyPattern(s string) bool {
+	key, field, dotted := strings.Cut(s, ".")
+	return key != "" && strings.ContainsAny(key, ":*") && strings.Trim(key, "*") != "" && (!dotted || field != "") &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '"' }) && !strings.ContainsAny(field, ".*")
 }
 
 func (a *Approval) check(d *decoder, l *layout) {

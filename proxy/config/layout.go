@@ -100,7 +100,12 @@ func (c *Connection) layout() *layout {
 		{name: "user", into: &c.User, must: true, why: "write the user that the gateway logs in as"},
 		{name: "password", into: &c.Password},
 		{name: "labels", into: &c.Labels},
-	}, blocks: []sub{always(&c.TLS).named("tls"), always(&c.Postgres).named("postgres")}, check: c.check}
+	}, blocks: []sub{always(&c.TLS).named("tls"), always(&c.Postgres).named("postgres"), {name: "redis", open: c.Redis.layout, now: func() *layout {
+		if c.Protocol != "redis" {
+			return nil
+		}
+		return c.Redis.layout()
+	}}}, check: c.check}
 	l.blocks = append(l.blocks, sub{name: "pool", open: func() *layout {
 		c.Pool = &Pool{Size: 8, Idle: defaultPoolIdle}
 		return c.Pool.layout()
@@ -131,6 +136,10 @@ func (p *Postgres) layout() *layout {
 		{name: "server_log", into: &p.ServerLog, oneOf: []string{"silent", "accepted"}},
 		{name: "driver", into: &p.Driver, oneOf: []string{"plain", "loop"}},
 	}}
+}
+
+func (r *Redis) layout() *layout {
+	return &layout{pos: &r.Pos, fields: []field{{name: "databases", into: &r.Databases}}}
 }
 
 func (p *Pool) layout() *layout {

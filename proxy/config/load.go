@@ -282,7 +282,7 @@ func (d *decoder) labelled(c *Config, b *hcl.Block) layouter {
 	name := b.Labels[len(b.Labels)-1]
 	switch b.Type {
 	case "listener":
-		if d.known(b, "postgres https", "redis", "ssh", "mysql", "registry") && unique(d, c.Listeners, b, func(l *Listener) (string, Pos) { return l.Name, l.Pos }) {
+		if d.known(b, "postgres redis https", "ssh", "mysql", "registry") && unique(d, c.Listeners, b, func(l *Listener) (string, Pos) { return l.Name, l.Pos }) {
 			return add(&c.Listeners, &Listener{Protocol: b.Labels[0], Name: name})
 		}
 	case "identity":
@@ -290,8 +290,12 @@ func (d *decoder) labelled(c *Config, b *hcl.Block) layouter {
 			return add(&c.Identities, &Identity{Kind: b.Labels[0], Name: name, SubjectClaim: "sub", GroupsClaim: "groups", DisplayClaim: "name", ActorClaim: "act", Skew: 30 * time.Second})
 		}
 	case "connection":
-		if d.known(b, "postgres", "redis", "ssh", "kubernetes", "llm", "mcp", "http", "registry", "mysql") && unique(d, c.Connections, b, func(x *Connection) (string, Pos) { return x.Name, x.Pos }) {
-			return add(&c.Connections, &Connection{Protocol: b.Labels[0], Name: name, Database: name,
+		if d.known(b, "postgres redis", "ssh", "kubernetes", "llm", "mcp", "http", "registry", "mysql") && unique(d, c.Connections, b, func(x *Connection) (string, Pos) { return x.Name, x.Pos }) {
+			database := name
+			if b.Labels[0] == "redis" {
+				database = "0"
+			}
+			return add(&c.Connections, &Connection{Protocol: b.Labels[0], Name: name, Database: database,
 				TLS: ConnectionTLS{Mode: "verify-full"}, Postgres: Postgres{Lineage: "server", ServerLog: "silent", Driver: "plain"}})
 		}
 	case "plugin":

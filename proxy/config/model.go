@@ -99,6 +99,7 @@ type Connection struct {
 	Labels   map[string]string
 	TLS      ConnectionTLS
 	Postgres Postgres
+	Redis    Redis
 	Pool     *Pool // nil: none
 }
 
@@ -125,6 +126,13 @@ type Postgres struct {
 	ServerLog string
 	// Driver is plain (the default) or loop.
 	Driver string
+}
+
+// Redis is a connection's block redis.
+type Redis struct {
+	Pos Pos
+	// Databases are those that a client may SELECT besides Database, by number.
+	Databases []string
 }
 
 // Pool is a connection's block pool: warm upstream connections.

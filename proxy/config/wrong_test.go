@@ -52,7 +52,7 @@ func TestWrong(t *testing.T) {
 		{"listener port", strings.Replace(base, "127.0.0.1:6432", "127.0.0.1:70000", 1), "want host:port"},
 		{"same address", strings.Replace(base, "8443", "6432", 1), `listener "main" at /etc/sluice/sluice.hcl:2 has the address`},
 		{"listener's connection", strings.Replace(base, "tls {", "connection = \"none\"\n  tls {", 1), `names the connection "none", which does not exist`},
-		{"protocol to come", base + `listener "redis" "r" {}`, `listener "redis" is not available yet`},
+		{"protocol to come", base + `listener "ssh" "r" {}`, `listener "ssh" is not available yet`},
 		{"no protocol", base + `listener "gopher" "r" {}`, `There is no listener "gopher"`},
 		{"saml", base + `identity "saml" "x" {}`, "not available yet"},
 		{"notify", base + `notify "slack" "oncall" {}`, "not available yet"},

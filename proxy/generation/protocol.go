@@ -8,6 +8,7 @@ import (
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/identity"
 	"sluice.dev/proxy/protocol/postgres"
+	"sluice.dev/proxy/protocol/redis"
 )
 
 // Listener is how one address of a protocol is served.
@@ -22,7 +23,11 @@ type Handler func(ctx context.Context, conn net.Conn, l *Listener)
 // Handlers makes what serves each protocol's listeners.
 func Handlers(g *gate.Gateway, verify func(context.Context, string) (*identity.Principal, error)) map[string]Handler {
 	pg := &postgres.Server{Gateway: g, Verify: verify}
+	rd := &redis.Server{Gateway: g, Verify: verify}
 	return map[string]Handler{
+		"redis": func(ctx context.Context, conn net.Conn, l *Listener) {
+			rd.Handle(ctx, conn, &redis.Listener{TLS: l.TLS, Connection: l.Connection})
+		},
 		"postgres": func(ctx context.Context, conn net.Conn, l *Listener) {
 			pg.Handle(ctx, conn, &postgres.Listener{TLS: l.TLS, Connection: l.Connection})
 		},

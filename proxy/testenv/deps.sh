@@ -2,7 +2,7 @@
 # Installs what the tests, the demo and the benchmarks need and Go modules cannot bring. Debian's packages go where
 # Debian puts them; everything else goes below $XDG_CACHE_HOME/sluice (~/.cache/sluice), never into the checkout.
 #
-#   deps.sh TARGET...   base node postgres pgbouncer python crewai browser corpus wasm lint race all
+#   deps.sh TARGET...   base node postgres pgbouncer redis python crewai browser corpus wasm lint race all
 #   deps.sh postgres-N  the server of that major (14 to 18) unless Debian's is of it; postgres-majors: all of them
 #   deps.sh where       prints where things are, as shell assignments
 #
@@ -139,6 +139,12 @@ unpack_postgres() {
 		"$2/bin/postgres" --version
 }
 
+get_redis() {
+	{ command -v redis-server && command -v redis-benchmark; } >/dev/null && return
+	# Debian would start a server of its own on port 6379, were there an init to ask.
+	debian 'installing Redis' --no-install-recommends redis-server redis-tools
+}
+
 get_pgbouncer() {
 	command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || debian 'installing pgbouncer' pgbouncer
 }
@@ -244,7 +250,7 @@ where() {
 }
 
 usage() {
-	echo 'usage: deps.sh base | node | postgres | postgres-N | postgres-majors | pgbouncer | python | crewai | browser | corpus | wasm | lint | race | all | where' >&2
+	echo 'usage: deps.sh base | node | postgres | postgres-N | postgres-majors | pgbouncer | redis | python | crewai | browser | corpus | wasm | lint | race | all | where' >&2
 	exit 2
 }
 
@@ -252,7 +258,7 @@ usage() {
 mkdir -p "$cache"
 for target in "$@"; do
 	case $target in
-	base | node | postgres | postgres-majors | pgbouncer | python | crewai | browser | corpus | wasm | lint | race | all | where) ;;
+	base | node | postgres | postgres-majors | pgbouncer | redis | python | crewai | browser | corpus | wasm | lint | race | all | where) ;;
 	postgres-1[45678]) ;;
 	*) usage ;;
 	esac
@@ -276,7 +282,7 @@ install() {
 trap 'rm -f "$cache/apt-updated.$$"' EXIT
 for target in "$@"; do
 	case $target in
-	all) for each in node postgres pgbouncer python browser corpus wasm lint crewai; do install "$each"; done ;;
+	all) for each in node postgres pgbouncer redis python browser corpus wasm lint crewai; do install "$each"; done ;;
 	postgres-majors) for each in $postgres_majors; do install "postgres-$each"; done ;;
 	corpus) install python && install corpus ;; # its pip, which a system's Python may lack
 	*) install "$target" ;;

@@ -47,6 +47,8 @@ type Options struct {
 	Files audit.Files
 	// Lineage is the connection's; server when empty.
 	Lineage string
+	// Bare is a gateway without PostgreSQL: listeners and connections are in More.
+	Bare bool
 	// TLS serves PostgreSQL with TLS instead of plain text.
 	TLS bool
 }
@@ -79,11 +81,13 @@ type Gateway struct {
 	Dir     string // of the configuration; data is below it
 	Config  string // its file: edit it, and it reloads
 	Address string // of its PostgreSQL listener
-	URL     string // of its console and API
-	DB      *testenv.PostgresServer
-	OIDC    *testenv.OIDCServer
-	CAFile  string // with TLS
-	Log     *Buffer
+	// Addresses are those of all listeners by name.
+	Addresses map[string]net.Addr
+	URL       string // of its console and API
+	DB        *testenv.PostgresServer
+	OIDC      *testenv.OIDCServer
+	CAFile    string // with TLS
+	Log       *Buffer
 
 	password string
 	opts     Options
@@ -116,15 +120,8 @@ const Password = "the-databases-own-secret-9c41"
 func Start(tb TB, o Options) *Gateway {
 	tb.Helper()
 	g := &Gateway{Dir: tb.TempDir(), Log: &Buffer{}, opts: o, tb: tb, password: Password}
-	o.Postgres.Init = append(o.Postgres.Init, "CREATE ROLE crew_app LOGIN PASSWORD '"+Password+"'", "ALTER ROLE crew_app SET log_min_messages = fatal", "CREATE DATABASE orders")
-	o.Postgres.Version = cmp.Or(o.Postgres.Version, os.Getenv("SLUICE_POSTGRES_SERVER"))
-	g.DB = testenv.Postgres(tb, o.Postgres)
-	init := o.Init
-	if init == nil {
-		init = []string{Schema}
-	}
-	for _, sql := range init {
-		g.Direct(sql)
+	if !o.Bare {
+		g.startDatabase(o)
 	}
 	g.OIDC = testenv.OIDC(tb, testenv.OIDCOptions{})
 	g.Config = filepath.Join(g.Dir, "sluice.hcl")
@@ -135,6 +132,20 @@ func Start(tb TB, o Options) *Gateway {
 	g.write(g.Address, strings.TrimPrefix(g.URL, "http://"))
 	tb.Cleanup(func() { g.Stop() })
 	return g
+}
+
+// startDatabase starts the PostgreSQL behind the gateway, and fills it.
+func (g *Gateway) startDatabase(o Options) {
+	o.Postgres.Init = append(o.Postgres.Init, "CREATE ROLE crew_app LOGIN PASSWORD '"+Password+"'", "ALTER ROLE crew_app SET log_min_messages = fatal", "CREATE DATABASE orders")
+	o.Postgres.Version = cmp.Or(o.Postgres.Version, os.Getenv("SLUICE_POSTGRES_SERVER"))
+	g.DB = testenv.Postgres(g.tb, o.Postgres)
+	init := o.Init
+	if init == nil {
+		init = []string{Schema}
+	}
+	for _, sql := range init {
+		g.Direct(sql)
+	}
 }
 
 func (g *Gateway) must(err error) {
@@ -156,7 +167,10 @@ func (g *Gateway) Run() {
 	}()
 	select {
 	case a := <-ready:
-		g.Address, g.URL = a["pg"].String(), "http://"+a["web"].String()
+		g.Addresses, g.URL = a, "http://"+a["web"].String()
+		if pg := a["pg"]; pg != nil {
+			g.Address = pg.String()
+		}
 	case err := <-done:
 		cancel()
 		g.tb.Fatalf("servertest: the gateway did not start: %s\n%s", server.Explain(err), g.Log)
@@ -192,12 +206,6 @@ func (g *Gateway) write(pg, web string) {
   name     = "test"
   data_dir = "./data"
 }
-listener "postgres" "pg" {
-  address = %q
-  tls {
-    %s
-  }
-}
 listener "https" "web" {
   address = %q
   tls { insecure = true }
@@ -206,6 +214,26 @@ identity "oidc" "corp" {
   issuer     = %q
   audiences  = ["sluice"]
   kind_claim = "kind"
+}
+approval "change" {
+  approvers = ["dba"]
+  wait      = "30s"
+  tx_wait   = "20s"
+}
+console {
+  url       = "http://127.0.0.1:1"
+  identity  = "corp"
+  client_id = "sluice-console"
+  auditors  = ["audit"]
+  operators = ["platform"]
+}
+`, web, g.OIDC.Issuer)
+	if !o.Bare {
+		fmt.Fprintf(&b, `listener "postgres" "pg" {
+  address = %q
+  tls {
+    %s
+  }
 }
 connection "postgres" "orders" {
   address  = %q
@@ -222,19 +250,8 @@ connection "postgres" "orders" {
   }
   %s
 }
-approval "change" {
-  approvers = ["dba"]
-  wait      = "30s"
-  tx_wait   = "20s"
-}
-console {
-  url       = "http://127.0.0.1:1"
-  identity  = "corp"
-  client_id = "sluice-console"
-  auditors  = ["audit"]
-  operators = ["platform"]
-}
-`, pg, tls, web, g.OIDC.Issuer, g.DB.Address(), cmp.Or(o.Lineage, "server"), cmp.Or(os.Getenv("SLUICE_POSTGRES_DRIVER"), "plain"), o.Connection)
+`, pg, tls, g.DB.Address(), cmp.Or(o.Lineage, "server"), cmp.Or(os.Getenv("SLUICE_POSTGRES_DRIVER"), "plain"), o.Connection)
+	}
 	switch o.Masks {
 	case "":
 		b.WriteString("mask \"contact\" {\n  columns = [\"public.customers.email\", \"public.customers.phone\"]\n  action = \"partial\"\n  except = [\"support-leads\"]\n}\n")
