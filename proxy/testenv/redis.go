@@ -95,7 +95,7 @@ func (s *RedisServer) Address() string { return net.JoinHostPort(s.Host, strconv
 // Do sends one inline command to the server itself, and returns the first line
 // of its answer, or of a bulk string the second.
 func (s *RedisServer) Do(command string) (string, error) {
-	conn, err := net.DialTimeout("tcp", s.Address(), 10*time.Second)
+	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(context.Background(), "tcp", s.Address())
 	if err != nil {
 		return "", err
 	}

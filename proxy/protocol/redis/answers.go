@@ -24,7 +24,8 @@ func (m *machine) Server(b []byte) error {
 			return err
 		}
 		if m.scanned += n; !done {
-			return m.part(o, n)
+			m.part(o)
+			return nil
 		}
 		m.answer(o, m.fromServer[:m.scanned])
 		m.fromServer = append(m.fromServer[:0], m.fromServer[m.scanned:]...)
@@ -39,20 +40,19 @@ func (m *machine) Server(b []byte) error {
 
 // part deals with an answer that has not come whole: it is passed on as it
 // comes, unless it has to be looked at.
-func (m *machine) part(o *owed, n int) error {
+func (m *machine) part(o *owed) {
 	first := m.fromServer[0]
 	if m.passed == 0 && (o.masks || o.verdict.Limits.Rows > 0 || first == '-' || first == '!' || m.scanned == 0) {
 		if len(m.fromServer) > m.opts.Limits.Message {
 			m.fatal("the answer is larger than limits.message and would have to be masked: ask for less")
 		}
-		return nil
+		return
 	}
 	m.clientAfter = max(m.clientAfter, o.verdict.Intent)
 	m.toClient = append(m.toClient, m.fromServer[:m.scanned]...)
 	m.passed += int64(m.scanned)
 	m.fromServer = append(m.fromServer[:0], m.fromServer[m.scanned:]...)
 	m.scanned = 0
-	return nil
 }
 
 // answer deals with an answer, or the rest of one, that has come whole.

@@ -19,7 +19,7 @@ type driver struct {
 	up     *upstream
 	gs     *gate.Session
 
-	toClient, toServer sync.Mutex // held over a write, so that it goes out in order
+	toClient sync.Mutex // held over a write, so that it goes out in order
 
 	ctx        context.Context
 	cancel     context.CancelFunc

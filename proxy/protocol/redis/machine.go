@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,7 +110,8 @@ func (m *machine) advance() {
 // malformed ends a session whose bytes cannot be told apart any more.
 func (m *machine) malformed(rest []byte, err error) {
 	size := int64(len(rest))
-	if e, ok := err.(*resp.Error); ok {
+	var e *resp.Error
+	if errors.As(err, &e) {
 		size = max(size, e.Size)
 	}
 	r, seq := m.gs.RefuseUnparsed(rest[:min(len(rest), 1024)], size, &gate.Refusal{Kind: gate.Malformed, Text: strings.TrimPrefix(err.Error(), "resp: ")})

@@ -213,7 +213,7 @@ func (c *conn) read() (resp.Value, bool) {
 			return v, true
 		}
 		c.SetReadDeadline(time.Now().Add(time.Minute))
-		n, err = c.Conn.Read(buf)
+		n, err = c.Read(buf)
 		c.all = append(c.all, buf[:n]...)
 		if err != nil && n == 0 {
 			return resp.Value{}, false

@@ -100,7 +100,8 @@ func (s *spec) keys(args [][]byte, keys *[]Key) bool {
 	if first <= 0 || first >= len(args) {
 		return first >= len(args) // the server will say what is wrong
 	}
-	last, step := first, max(s.step, 1)
+	step := max(s.step, 1)
+	var last int
 	switch s.find {
 	case "range":
 		switch {
