@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tetratelabs/wazero/api"
@@ -36,6 +37,9 @@ func (r *Runtime) hostModules(ctx context.Context) error {
 	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, mod api.Module, s []uint64) {
 		s[0] = api.EncodeI32(r.hostPseudonym(instanceOf(ctx), mod.Memory(), s))
 	}), valueTypes("iiiiii"), valueTypes("i")).Export("pseudonym")
+	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, _ api.Module, s []uint64) {
+		s[0] = api.EncodeI64(time.Now().UnixMilli())
+	}), nil, valueTypes("I")).Export("now")
 	_, err := b.Instantiate(ctx)
 	return err
 }
@@ -45,6 +49,7 @@ func (r *Runtime) hostModules(ctx context.Context) error {
 var imports = map[string]struct{ params, results, capability string }{
 	"log":       {"iii", "", ""},
 	"pseudonym": {"iiiiii", "i", "pseudonym"},
+	"now":       {"", "I", "now"},
 }
 
 // hostLog writes one line of the module's. While the module looks at data it

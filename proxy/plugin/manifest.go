@@ -26,7 +26,7 @@ type Manifest struct {
 	// Provides lists "classify", "mask" and "trigger".
 	Provides []string `json:"provides"`
 	// Capabilities are the host functions that the module needs granted:
-	// "pseudonym", and "log" for lines about data.
+	// "pseudonym", "log" for lines about data, and "now" for the clock.
 	Capabilities []string `json:"capabilities,omitempty"`
 	// Kinds are what its edits can be of: an edit names one by its index.
 	Kinds []string `json:"kinds,omitempty"`
@@ -45,7 +45,7 @@ type Manifest struct {
 }
 
 // capabilities are what a manifest may ask for and an operator grant.
-var capabilities = []string{"log", "pseudonym"}
+var capabilities = []string{"log", "now", "pseudonym"}
 
 func readManifest(b []byte) (Manifest, error) {
 	var m Manifest

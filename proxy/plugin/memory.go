@@ -76,8 +76,9 @@ func (c *Command) key() *key {
 }
 
 // remembers says whether equal inputs may be answered from memory: not where a
-// call writes log lines about data, which a second call would write again.
-func (m *Module) remembers() bool { return !m.grants["log"] }
+// call writes log lines about data, which a second call would write again, nor
+// where it may read the clock.
+func (m *Module) remembers() bool { return !m.grants["log"] && m.Replays() }
 
 // ready says whether a call would run: the module is neither closed nor
 // quarantined.

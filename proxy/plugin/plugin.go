@@ -1,8 +1,8 @@
 // Package plugin runs what security engineers write: WebAssembly modules that
 // classify commands, find what is sensitive in values, and ask for approvals.
 //
-// A module speaks the ABI sluice/1 (sdk/ABI.md). It has no clock, no
-// randomness, no files, no network and no environment; it has a bounded
+// A module speaks the ABI sluice/1 (sdk/ABI.md). It has no clock (unless it asks
+// and is granted one), no randomness, no files, no network and no environment; it has a bounded
 // memory, a bounded call depth, and fuel: package meter rewrites it at load so
 // that it counts its own work. The same module, settings and call give the
 // same answer on every machine.
