@@ -72,7 +72,9 @@ func findIPv6(v []byte, i int) (from, to int) {
 		if pos-start > 4 || inWord(v, pos) {
 			return 0, 0
 		}
-		groups, hexes, to = groups+1, hexes+pos-start, pos
+		if groups, hexes, to = groups+1, hexes+pos-start, pos; groups > 8 {
+			return 0, 0 // “1:1:1:…” would be read to its end from each of its digits
+		}
 		if at(v, pos) != ':' {
 			break
 		}
