@@ -94,8 +94,12 @@ type SessionInfo struct {
 var ErrStopped = errors.New("gate: the audit log has stopped")
 
 // Open begins a session on a connection for a proven principal: its opening is
-// on disk before it returns.
+// on disk before it returns. A login that is for another connection is refused
+// here too, whatever the protocol looked at.
 func (g *Gateway) Open(ctx context.Context, c *Connection, p *identity.Principal, client Client) (*Session, error) {
+	if err := p.For(c.Name); err != nil {
+		return nil, err
+	}
 	s := &Session{
 		ID: ulid.Make().String(), Principal: p, Client: client, Started: time.Now(),
 		gw: g, connection: c.Name, protocol: c.Protocol, generation: c.Generation.ID(), ended: make(chan struct{}),

@@ -3,6 +3,7 @@
 package identity
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -47,6 +48,16 @@ type Principal struct {
 	TokenID string `json:"token_id,omitempty"`
 	// NotAfter is when the login ends: the token's expiry plus the allowed clock skew. Zero: it has no end.
 	NotAfter time.Time `json:"not_after,omitzero"`
+	// Connection is the one connection that the login is good for; empty: any. See For.
+	Connection string `json:"connection,omitempty"`
+}
+
+// For is an error where the login is not good for the connection.
+func (p *Principal) For(connection string) error {
+	if p.Connection != "" && p.Connection != connection {
+		return fmt.Errorf("the session password is for connection %q alone, not for %q", p.Connection, connection)
+	}
+	return nil
 }
 
 // Hop is one party in a chain.

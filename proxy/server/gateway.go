@@ -25,6 +25,7 @@ import (
 	"sluice.dev/proxy/gate"
 	"sluice.dev/proxy/generation"
 	"sluice.dev/proxy/identity"
+	"sluice.dev/proxy/identity/password"
 	"sluice.dev/proxy/mask"
 	"sluice.dev/proxy/plugin"
 	"sluice.dev/proxy/recording"
@@ -70,6 +71,7 @@ type Gateway struct {
 	ctx     context.Context  // ends when serving does; for what lives as long as the process
 	admin   *Admin
 	metrics *prometheus.Registry
+	book    *password.Book
 	reader  chan struct{} // held by who reads the log to answer a question
 
 	closers []func()
@@ -86,7 +88,7 @@ func Run(ctx context.Context, o Options, reload <-chan os.Signal) (err error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	g := &Gateway{o: o, ctx: ctx, started: time.Now(), changes: newChanges(), console: &Swap{}, reader: make(chan struct{}, 1)}
+	g := &Gateway{o: o, ctx: ctx, started: time.Now(), changes: newChanges(), book: password.New(password.Options{}), console: &Swap{}, reader: make(chan struct{}, 1)}
 	defer func() {
 		for i := len(g.closers) - 1; i >= 0; i-- {
 			g.closers[i]()
@@ -307,7 +309,7 @@ func (g *Gateway) ready() error {
 // serve listens on every address until ctx ends.
 func (g *Gateway) serve(ctx context.Context, reload <-chan os.Signal) error {
 	gen := g.manager.Generation()
-	handlers := generation.Handlers(g.gate, g.manager.Verify)
+	handlers := generation.Handlers(g.gate, g.verify)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -375,7 +377,7 @@ func (g *Gateway) listen(ctx context.Context, wg *sync.WaitGroup, fail context.C
 	addresses[l.Name] = ln.Addr()
 	if l.Protocol == "https" {
 		h := &HTTP{Ready: g.ready, Metrics: promhttp.HandlerFor(g.metrics, promhttp.HandlerOpts{}), Logger: g.o.Logger, Console: g.console,
-			API: api.New(api.Options{Backend: g.backend(), Access: g.access, Caller: api.Bearer(g.manager.Verify), Logger: g.o.Logger})}
+			API: api.New(api.Options{Backend: g.backend(), Access: g.access, Caller: api.Bearer(g.manager.Verify), Passwords: g.passwords(), Logger: g.o.Logger})}
 		if certificate != nil {
 			h.TLS = certificate.TLS("h2", "http/1.1")
 		}

@@ -77,6 +77,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.approve(),
 		a.audit(),
+		a.creds(),
 		a.deny(),
 		a.fmt(),
 		a.holds(),

@@ -348,6 +348,9 @@ func (s *Server) authenticate(ctx context.Context, client net.Conn, who gate.Cli
 	if err == nil {
 		p, err = s.Verify(ctx, credential)
 	}
+	if err == nil {
+		err = p.For(connection)
+	}
 	if err != nil {
 		s.Gateway.Refused(ctx, "postgres", connection, who.Address, who.User, who.Application, err.Error())
 		code := "28P01"
@@ -356,7 +359,7 @@ func (s *Server) authenticate(ctx context.Context, client net.Conn, who gate.Cli
 			code = "57P03"
 		}
 		return nil, &fatalError{code: code, text: "the credential was not accepted: " + err.Error(),
-			hint: "The password is an OIDC token for this gateway: get a new one from your identity provider."}
+			hint: "The password is an OIDC token for this gateway, from your identity provider, or a session password (sluice creds NAME): get a new one."}
 	}
 	return p, nil
 }

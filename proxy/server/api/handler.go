@@ -26,7 +26,9 @@ type Options struct {
 	// Socket marks the admin socket: its caller sees everything, may reload and kill, and may not approve, deny or
 	// replay, which need an identity.
 	Socket bool
-	Logger *slog.Logger
+	// Passwords issues session passwords; nil: this door does not.
+	Passwords Passwords
+	Logger    *slog.Logger
 }
 
 type handler struct {
@@ -61,6 +63,8 @@ func New(o Options) http.Handler {
 	route("GET decisions/{id}", h.explain)
 	route("GET shadow", h.shadow)
 	route("GET events", h.events)
+	route("POST credentials", h.issue)
+	route("DELETE credentials", h.revoke)
 	route("POST reload", h.reload)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem(http.StatusNotFound, KindNotFound, "the API has no "+r.Method+" "+r.URL.Path).write(w)
