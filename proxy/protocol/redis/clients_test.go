@@ -40,7 +40,7 @@ func TestMasks(t *testing.T) {
 		{"HVALS user:1", ""}, {"HSCAN user:1 0", ""}, {"HRANDFIELD user:1 2 WITHVALUES", ""}, {"GETEX session:1", ""}, {"SET session:1 new GET", ""},
 		{"COPY session:1 mine", "-NOPERM sluice: denied"}, {"RENAME session:1 mine", "-NOPERM sluice: denied"}, {"RENAME user:1 mine", "-NOPERM"},
 		{"SORT greeting BY nosort GET session:*", "-NOPERM sluice: denied"}, {"MOVE greeting 1", "-NOPERM"}, {"BITOP NOT mine session:1", "-NOPERM"},
-		{"COPY session:1 session:2 DB 1", "-NOPERM"}, {"MONITOR", "-NOPERM"}, {"PSYNC ? -1", "-NOPERM"}, {"MULTI", "-NOPERM"}, {"CLIENT REPLY OFF", "-NOPERM"},
+		{"COPY session:1 session:2 DB 1", "-NOPERM"}, {"MONITOR", "-NOPERM"}, {"PSYNC ? -1", "-NOPERM"}, {"MULTI", "-NOPERM"}, {"SET a b", "-NOPERM sluice: denied: MULTI was refused"}, {"EXEC", "-NOPERM"}, {"GET a", "_\r\n"}, {"CLIENT REPLY OFF", "-NOPERM"},
 		{"SUBSCRIBE a", "-NOPERM"}, {"SELECT 2", "-NOPERM"}, {"SELECT 1", "+OK"}, {"SELECT 0", "+OK"}, {"FLUSHALL", "-NOPERM sluice: denied by policy base: FLUSHALL needs a change"},
 		{"NOSUCH a", "-ERR sluice: unknown command"}, {"GET", "-ERR sluice: unknown command"}, {"HELLO 3 AUTH sessions x", "-NOPERM"},
 	} {

@@ -38,6 +38,7 @@ type machine struct {
 
 	held     *owed // waits for an approval; what follows waits behind it
 	watch    *owed // for the driver: wait for the hold, then call Resolve
+	noMulti  bool  // MULTI was refused: what follows it is, too, until EXEC
 	resp3    bool  // what the client asked for
 	database string
 	ended    bool // the last word was said
@@ -146,6 +147,24 @@ func (m *machine) request(args [][]byte, raw []byte) {
 
 // restrict adds the gateway's own objections that depend on more than keys.
 func (m *machine) restrict(o *owed, args [][]byte) {
+	before := o.cmd.Refuse
+	defer func() {
+		if o.cmd.Refuse != before {
+			o.cmd.RefuseColumns = nil // no mask that is lifted lifts these
+		}
+	}()
+	switch o.a.command.Name {
+	case "multi":
+		m.noMulti = true
+		return
+	case "exec", "discard":
+		m.noMulti = false
+		return
+	}
+	if m.noMulti {
+		o.cmd.Refuse = gate.Deny("MULTI was refused, and so is what it was to run", "Send it without MULTI.")
+		return
+	}
 	switch o.a.command.Name {
 	case "select":
 		if !m.opts.maySelect(string(args[1])) {
