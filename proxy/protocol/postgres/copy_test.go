@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -179,4 +180,32 @@ func TestCopyIn(t *testing.T) {
 		t.Errorf("of nothing: %v", out)
 	}
 	r.want("afterwards", r.query("SELECT 3"), "TDCZ", "3", "")
+}
+
+// With detectors and no protected column, nobody has looked up what the columns
+// of a COPY are: its text is looked into all the same, and a binary one refused.
+func TestCopyWithDetectorsAlone(t *testing.T) {
+	g := startSuite(t, servertest.Options{Plugins: map[string]string{"pii": ""}, Masks: "mask \"found\" {\n  plugin = \"pii\"\n  action = \"redact\"\n}"})
+	r := login(t, g, g.Agent())
+	for _, sql := range []string{"COPY customers TO STDOUT", "COPY (SELECT id, email, card FROM customers ORDER BY id) TO STDOUT (FORMAT csv, HEADER)", "COPY customers (email, id) TO STDOUT (DELIMITER '|', NULL '')"} {
+		var got, want strings.Builder
+		for _, m := range r.must(sql) {
+			if m.typ == 'd' {
+				got.Write(m.body)
+			}
+		}
+		for _, canary := range []string{"ada.brandt", "kovacs.example", "4111"} {
+			if strings.Contains(got.String(), canary) {
+				t.Errorf("%s shows %q:\n%s", sql, canary, got.String())
+			}
+		}
+		want.Write(directly(t, g, sql))
+		if n := strings.Count(want.String(), "\n"); strings.Count(got.String(), "\n") != n || !strings.Contains(got.String(), "***") {
+			t.Errorf("%s: %q, and directly %q", sql, got.String(), want.String())
+		}
+	}
+	if out := fmt.Sprint(r.query("COPY customers TO STDOUT (FORMAT binary)")); !strings.Contains(out, "use the text format") {
+		t.Errorf("a binary COPY is answered %s", out)
+	}
+	r.must("SELECT 1")
 }

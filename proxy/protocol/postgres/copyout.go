@@ -106,6 +106,10 @@ func (m *machine) prepareCopy(e *entry, f wire.CopyFormat) error {
 		m.cutOff(e, gate.CannotMask("the columns of this COPY are not known"))
 		return nil
 	}
+	if f.Binary && len(plan.Detectors) > 0 && len(spec.columns) != f.Columns {
+		m.cutOff(e, gate.CannotMask("a plugin looks into these values, and what they are in this binary COPY is not known; use the text format"))
+		return nil
+	}
 	c := &copyMasker{spec: spec}
 	format := 0
 	if f.Binary {

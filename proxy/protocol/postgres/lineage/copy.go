@@ -5,6 +5,7 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	pgquery "github.com/wasilibs/go-pgquery"
+	"google.golang.org/protobuf/proto"
 
 	"sluice.dev/proxy/protocol/postgres/catalog"
 )
@@ -37,6 +38,23 @@ type CopyColumn struct {
 	Level   Level        // as the server's tree has it; Clean in strict mode
 }
 
+// newCopyPlan has the defaults of COPY's options.
+func newCopyPlan() *CopyPlan {
+	return &CopyPlan{Format: "text", Null: `\N`, Delimiter: '\t', Quote: '"', Escape: '"'}
+}
+
+// copyForm is the plan of a COPY … TO STDOUT whose columns nobody looked up;
+// nil for anything else.
+func copyForm(m proto.Message) *CopyPlan {
+	x, ok := m.(*pg.CopyStmt)
+	if !ok || x.IsFrom || x.IsProgram || x.Filename != "" {
+		return nil
+	}
+	plan := newCopyPlan()
+	(&analysis{}).copyOptions(x.Options, plan)
+	return plan
+}
+
 // copy judges COPY. Files and programs of the server's machine are out of
 // reach of every mask.
 func (a *analysis) copy(x *pg.CopyStmt) {
@@ -48,7 +66,7 @@ func (a *analysis) copy(x *pg.CopyStmt) {
 		a.copyIn(x)
 		return
 	}
-	plan := &CopyPlan{Format: "text", Null: `\N`, Delimiter: '\t', Quote: '"', Escape: '"'}
+	plan := newCopyPlan()
 	var cols []column
 	switch {
 	case x.Query != nil:

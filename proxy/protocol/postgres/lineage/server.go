@@ -19,7 +19,7 @@ import (
 // on p; on nothing else.
 func Server(stmt *pg.Node, t *tree.Tree, view *catalog.View, p *catalog.Protected) Verdict {
 	if p.Empty() {
-		return Verdict{}
+		return Strict(stmt, view, p)
 	}
 	m := inner(stmt)
 	if t == nil {
@@ -197,7 +197,7 @@ func (v *Verdict) stores(outs []output, what string) {
 
 // copyOut plans COPY … TO STDOUT.
 func (w *walker) copyOut(v *Verdict, x *pg.CopyStmt, outs []output) {
-	plan := &CopyPlan{Format: "text", Null: `\N`, Delimiter: '\t', Quote: '"', Escape: '"'}
+	plan := newCopyPlan()
 	a := &analysis{v: Verdict{Touches: v.Touches}}
 	if x.Query == nil {
 		outs = w.tableColumns(x, outs)
