@@ -43,8 +43,10 @@ type loop struct {
 
 	// What the goroutine is at, for whoever watches that it does not stand still:
 	// a session's command, or the log, which the guest of that name stands for.
+	// Each goroutine has a log of its own: one that was held up must not take the
+	// wait of another for its own.
 	feeding atomic.Pointer[guest]
-	log     guest
+	log     *guest
 	calls   atomic.Uint64
 	resting atomic.Bool // nobody watches
 	stirs   chan struct{}
@@ -83,7 +85,7 @@ func newLoop(of *loops) (*loop, error) {
 		unix.Close(ep) //nolint:errcheck // nothing is in it
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	l := &loop{of: of, ep: ep, bell: bell, slots: make([]*guest, 1), buf: make([]byte, 4*chunk), stirs: make(chan struct{}, 1), ended: make(chan struct{})}
+	l := &loop{of: of, ep: ep, bell: bell, log: &guest{}, slots: make([]*guest, 1), buf: make([]byte, 4*chunk), stirs: make(chan struct{}, 1), ended: make(chan struct{})}
 	if err := l.listen(bell, 0); err != nil {
 		l.close()
 		return nil, err
@@ -156,9 +158,10 @@ func (l *loop) durable(d *driver, s gate.Seq) (ok, mine bool) {
 	}
 	l.calls.Add(1)
 	l.stir()
-	l.feeding.Store(&l.log)
+	log := l.log
+	l.feeding.Store(log)
 	ok = d.durable(s)
-	return ok, l.feeding.CompareAndSwap(&l.log, nil)
+	return ok, l.feeding.CompareAndSwap(log, nil)
 }
 
 // poll asks the kernel. One that does not wait does not tell the scheduler that

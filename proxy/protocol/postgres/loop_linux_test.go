@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/server/servertest"
@@ -44,7 +45,9 @@ func said(t *testing.T, g *servertest.Gateway, what string) {
 // hung is a disk that stands still while it is told to.
 type hung struct {
 	audit.Files
-	until atomic.Pointer[chan struct{}]
+	until    atomic.Pointer[chan struct{}]
+	stutters atomic.Bool
+	writes   atomic.Int64
 }
 
 type hungFile struct {
@@ -60,6 +63,9 @@ func (h *hung) OpenSegment(path string) (audit.File, bool, error) {
 func (f *hungFile) WriteAt(b []byte, at int64) (int, error) {
 	if c := f.on.until.Load(); c != nil {
 		<-*c
+	}
+	if f.on.stutters.Load() && f.on.writes.Add(1)%8 < 2 {
+		time.Sleep(60 * time.Millisecond)
 	}
 	return f.File.WriteAt(b, at)
 }
@@ -96,6 +102,29 @@ func TestLoopAndAHungDisk(t *testing.T) {
 		r.works()
 		moves(t, r)
 	}
+}
+
+// TestLoopAndADiskThatStutters: whoever was held up by the log leaves the loop to
+// the one that has taken over, also where that one waits for the log in its turn.
+func TestLoopAndADiskThatStutters(t *testing.T) {
+	disk := &hung{Files: audit.OS()}
+	g := startLoop(t, servertest.Options{Files: disk})
+	disk.stutters.Store(true)
+	var wg sync.WaitGroup
+	for i := range 6 {
+		r := login(t, g, g.Agent())
+		wg.Go(func() {
+			for n := range 150 {
+				want := fmt.Sprintf("session %d says %d", i, n)
+				r.send(query("SELECT '" + want + "'"))
+				if got := fmt.Sprint(r.until('Z')); !strings.Contains(got, want) {
+					t.Errorf("%s: %s", want, got)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestLoopHeldUp: a command that takes long to decide about leaves the loop to

@@ -54,7 +54,8 @@ func (l *loop) takeOver() {
 	if g == nil || !l.feeding.CompareAndSwap(g, nil) {
 		return
 	}
-	if g == &l.log {
+	if g == l.log {
+		l.log = &guest{}
 		l.leaveLog()
 	} else {
 		l.leave(g)
