@@ -133,7 +133,7 @@ func TestLoopHeldUp(t *testing.T) {
 	g := startLoop(t, servertest.Options{Rego: map[string]string{"base": servertest.AllowAll + `
 deny contains "never" if {
 	"public.orders" in input.command.reads
-	count([1 | some i in numbers.range(1, 300); some j in numbers.range(1, 300); i == j]) == 0
+	count([1 | some i in numbers.range(1, 3000); some j in numbers.range(1, 3000); i + j == 0]) == 1
 }
 `}})
 	slow, other := login(t, g, g.Agent()), login(t, g, g.Agent())
@@ -142,8 +142,7 @@ deny contains "never" if {
 	slow.send(query("SELECT count(*) FROM orders"))
 	said(t, g, "deciding about a command takes long")
 	other.works()
-	answer := fmt.Sprint(slow.until('Z'))
-	if !strings.Contains(answer, "20") && !strings.Contains(answer, "sluice: cannot decide") {
+	if answer := fmt.Sprint(slow.until('Z')); !strings.Contains(answer, "sluice: cannot decide") { // policies may take 100 ms
 		t.Errorf("what took long is answered %s", answer)
 	}
 	slow.works()
