@@ -190,11 +190,26 @@ func (s *Session) classify(ctx context.Context, conn *Connection, c *Command) (o
 		}
 		out.risk = max(out.risk, r.Risk)
 		out.spans = append(out.spans, r.Spans...)
-		out.said = append(out.said, audit.Said{Plugin: m.Name(), Module: "sha256:" + m.Digest(), Input: s.gw.Key.Digest(InputDomain, m.Input(pc)),
-			Output: r.Digest(), Labels: r.Labels, Risk: int64(r.Risk), Reason: r.Reason, Clock: !m.Replays()})
+		out.said = append(out.said, s.said(m, pc, &r))
 	}
 	slices.Sort(out.labels)
 	return out, nil
+}
+
+// said is what records say of a plugin's answer. It hangs on the module, the
+// input and the gateway's key alone.
+func (s *Session) said(m *plugin.Module, pc *plugin.Command, r *plugin.Classification) audit.Said {
+	if r.Note != nil {
+		if known, ok := r.Note.Load().(audit.Said); ok {
+			return known
+		}
+	}
+	out := audit.Said{Plugin: m.Name(), Module: "sha256:" + m.Digest(), Input: s.gw.Key.Digest(InputDomain, m.Input(pc)),
+		Output: r.Digest(), Labels: r.Labels, Risk: int64(r.Risk), Reason: r.Reason, Clock: !m.Replays()}
+	if r.Note != nil {
+		r.Note.Store(out)
+	}
+	return out
 }
 
 // InputDomain is what the digest of a plugin's input in a record is keyed for:

@@ -1,6 +1,9 @@
 package plugin
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+)
 
 // budget is the fuel of a call: the limit for the first 64 KiB of input, and
 // the same again for each 64 KiB more, of which only a long command has any.
@@ -23,6 +26,7 @@ func (m *Module) Classify(ctx context.Context, c *Command) (out Classification, 
 		return out, nil
 	}
 	if out, err = m.classify(ctx, &own); err == nil {
+		out.Note = new(atomic.Value)
 		m.said.put(key.b, out)
 	}
 	return out, err

@@ -3,6 +3,7 @@ package plugin
 import (
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -141,6 +142,9 @@ type Classification struct {
 	Risk   int      // 0 to 100
 	Reason string   // one line
 	Spans  []Span   // sorted by place
+	// Note is for whoever asks: what follows from this answer to this input, so
+	// that it is worked out once. nil: the answer is not remembered.
+	Note *atomic.Value
 }
 
 // HoldRequest is a module's wish that somebody approves.
