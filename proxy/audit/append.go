@@ -227,15 +227,6 @@ func shorten(r *Record, members int) *Record {
 			*p = out
 		}
 	}
-	who := func(p *Principal) {
-		text(&p.Subject, &p.Issuer, &p.TokenID)
-		lists(&p.Groups, &p.Kinds)
-		chain := slices.Clone(p.Chain[:min(len(p.Chain), members)])
-		for i := range chain {
-			text(&chain[i].Subject, &chain[i].Issuer, &chain[i].Kind, &chain[i].Proof)
-		}
-		p.Chain = chain
-	}
 	table := func(p *map[string]string) {
 		out := make(map[string]string)
 		for _, k := range slices.Sorted(maps.Keys(*p)) {
@@ -245,6 +236,17 @@ func shorten(r *Record, members int) *Record {
 		}
 		*p = out
 	}
+	who := func(p *Principal) {
+		text(&p.Subject, &p.Issuer, &p.TokenID)
+		lists(&p.Groups, &p.Kinds)
+		chain := slices.Clone(p.Chain[:min(len(p.Chain), members)])
+		for i := range chain {
+			text(&chain[i].Subject, &chain[i].Issuer, &chain[i].Kind, &chain[i].Proof)
+			lists(&chain[i].Groups)
+		}
+		p.Chain = chain
+		table(&p.Claims)
+	}
 	s := *r
 	a, d, c, n := &s.Action, &s.Decision, &s.Client, &s.Connection
 	name(&s.Event, &s.Session, &s.Command, &a.Digest, &a.Fingerprint, &a.TextObject, &a.FactsObject, &d.Ticket, &d.Verdict)
@@ -253,7 +255,8 @@ func shorten(r *Record, members int) *Record {
 	text(&a.Class, &a.Resolved, &a.Text, &d.Hint, &c.Address, &c.Application, &c.User, &c.TLS)
 	text(&n.Name, &n.Protocol, &n.Address, &n.Database, &n.Role, &n.Credential)
 	text(&s.Result.Message, &s.Result.Code, &s.Result.Outcome, &s.Result.Effect, &s.Approval.Reason)
-	lists(&a.Operations, &a.Reads, &a.Writes, &a.Functions, &a.Flags, &a.Labels)
+	text(&a.FactsKept)
+	lists(&a.Operations, &a.Reads, &a.Writes, &a.Columns, &a.Filters, &a.Functions, &a.Flags, &a.Labels, &a.Own)
 	a.Plugins = slices.Clone(a.Plugins[:min(len(a.Plugins), members)])
 	for i := range a.Plugins {
 		p := &a.Plugins[i]

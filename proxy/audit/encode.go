@@ -72,15 +72,22 @@ func (w *writer) action(a *Action) {
 	w.key(`"action":`)
 	w.open()
 	w.str(`"class":`, a.Class)
+	w.list(`"columns":`, a.Columns)
 	w.key(`"complete":`)
 	w.b = strconv.AppendBool(w.b, a.Complete)
 	w.str(`"digest":`, a.Digest)
+	w.str(`"facts":`, a.FactsKept)
 	w.str(`"facts_object":`, a.FactsObject)
+	w.list(`"filters":`, a.Filters)
 	w.str(`"fingerprint":`, a.Fingerprint)
 	w.list(`"flags":`, a.Flags)
 	w.list(`"functions":`, a.Functions)
+	if a.InTransaction {
+		w.key(`"in_transaction":true`)
+	}
 	w.list(`"labels":`, a.Labels)
 	w.list(`"operations":`, a.Operations)
+	w.list(`"own":`, a.Own)
 	w.integer(`"parameters":`, a.Parameters)
 	w.said(a.Plugins)
 	w.list(`"reads":`, a.Reads)
@@ -97,7 +104,8 @@ func (a *Action) empty() bool {
 	return a.Class == "" && !a.Complete && a.Digest == "" && a.Fingerprint == "" && len(a.Flags) == 0 &&
 		len(a.Functions) == 0 && len(a.Labels) == 0 && len(a.Operations) == 0 && a.Parameters == 0 &&
 		len(a.Reads) == 0 && a.Resolved == "" && a.Risk == 0 && a.Text == "" && a.TextObject == "" &&
-		a.TextSize == 0 && len(a.Writes) == 0 && len(a.Plugins) == 0 && a.FactsObject == ""
+		a.TextSize == 0 && len(a.Writes) == 0 && len(a.Plugins) == 0 && a.FactsObject == "" &&
+		len(a.Columns) == 0 && len(a.Filters) == 0 && len(a.Own) == 0 && !a.InTransaction && a.FactsKept == ""
 }
 
 func (w *writer) said(list []Said) {
@@ -189,6 +197,7 @@ func (w *writer) principal(lit string, p *Principal) {
 			}
 			h := &p.Chain[i]
 			w.open()
+			w.list(`"groups":`, h.Groups)
 			w.str(`"issuer":`, h.Issuer)
 			w.str(`"kind":`, h.Kind)
 			w.str(`"proof":`, h.Proof)
@@ -197,6 +206,7 @@ func (w *writer) principal(lit string, p *Principal) {
 		}
 		w.b = append(w.b, ']')
 	}
+	w.stringMap(`"claims":`, p.Claims)
 	w.list(`"groups":`, p.Groups)
 	w.str(`"issuer":`, p.Issuer)
 	w.list(`"kinds":`, p.Kinds)

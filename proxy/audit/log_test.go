@@ -52,8 +52,9 @@ func intentRecord(i int) *Record {
 		Event: CommandIntent, Session: "01S", SessionSeq: uint64(2*i + 1), Command: fmt.Sprintf("01C%d", i),
 		Principal:  Principal{Subject: "agent-7", Issuer: "https://idp.example.com", Groups: []string{"crew"}, Chain: []Hop{{Subject: "analyst-3", Kind: "human", Proof: "token"}}},
 		Connection: Connection{Name: "orders", Protocol: "postgres", Database: "orders"},
-		Action:     Action{Class: "read", Operations: []string{"select"}, Reads: []string{"public.customers"}, Text: "SELECT name FROM customers WHERE id = $1", Complete: true},
-		Decision:   Decision{Verdict: Allow, Policies: []string{"agents"}},
+		Action: Action{Class: "read", Operations: []string{"select"}, Reads: []string{"public.customers"},
+			Columns: []string{"public.customers.id", "public.customers.name"}, Filters: []string{"public.customers.id"}, Own: []string{"reads_protected_relation"}, FactsKept: FactsWhole, Text: "SELECT name FROM customers WHERE id = $1", Complete: true},
+		Decision: Decision{Verdict: Allow, Policies: []string{"agents"}},
 	}
 }
 

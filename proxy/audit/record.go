@@ -49,6 +49,12 @@ const (
 	ClockStep  = "clock.step"
 )
 
+// Action.FactsKept.
+const (
+	FactsWhole = "whole"
+	FactsCut   = "cut" // columns or filters were left out, there were so many
+)
+
 // Outcomes of a command.
 const (
 	OK        = "ok"
@@ -98,15 +104,18 @@ type Principal struct {
 	Kinds   []string `json:"kinds,omitempty"`
 	Chain   []Hop    `json:"chain,omitempty"`
 	TokenID string   `json:"token_id,omitempty"` // the token's jti, or a digest of it
+	// Claims are those that decided: name → JSON.
+	Claims map[string]string `json:"claims,omitempty"`
 }
 
 // Hop is one link of the chain that a principal acts for. Proof says what the
 // link rests on; "asserted" is a claim that nobody proved.
 type Hop struct {
-	Subject string `json:"subject,omitempty"`
-	Issuer  string `json:"issuer,omitempty"`
-	Kind    string `json:"kind,omitempty"`
-	Proof   string `json:"proof,omitempty"`
+	Subject string   `json:"subject,omitempty"`
+	Issuer  string   `json:"issuer,omitempty"`
+	Kind    string   `json:"kind,omitempty"`
+	Proof   string   `json:"proof,omitempty"`
+	Groups  []string `json:"groups,omitempty"`
 }
 
 // Client is the program at the other end. Application and User are its claims.
@@ -136,6 +145,8 @@ type Action struct {
 	Operations  []string `json:"operations,omitempty"`
 	Reads       []string `json:"reads,omitempty"`
 	Writes      []string `json:"writes,omitempty"`
+	Columns     []string `json:"columns,omitempty"`
+	Filters     []string `json:"filters,omitempty"`
 	Functions   []string `json:"functions,omitempty"`
 	Flags       []string `json:"flags,omitempty"` // those that are true
 	Text        string   `json:"text,omitempty"`
@@ -148,7 +159,13 @@ type Action struct {
 	Resolved    string   `json:"resolved,omitempty"`
 	Labels      []string `json:"labels,omitempty"`
 	Risk        int64    `json:"risk,omitempty"`
-	Plugins     []Said   `json:"plugins,omitempty"` // what each said that classified the command
+	// Own are the protocol's own facts: the name of each that is true, "name=JSON" for names, "name?" for
+	// what may hold a value of the command's.
+	Own           []string `json:"own,omitempty"`
+	InTransaction bool     `json:"in_transaction,omitempty"`
+	// FactsKept says whether all that decided is here: FactsWhole, FactsCut, or "" in records that do not say.
+	FactsKept string `json:"facts,omitempty"`
+	Plugins   []Said `json:"plugins,omitempty"` // what each said that classified the command
 	// FactsObject is what plugins read of the parser's facts. The log keeps
 	// Facts there, if they are given, and fills it in.
 	FactsObject string `json:"facts_object,omitempty"` // "sha256:…"

@@ -35,7 +35,10 @@ type Facts struct {
 	// Extra is the protocol's own object, under its own name.
 	Extra map[string]any
 	// JSON is the whole as a plugin reads it, made by Encode once for cached facts.
-	JSON []byte
+	// ExtraNames are those of Extra, besides its booleans, that hold names
+	// alone and no value of a command's: records keep them.
+	ExtraNames []string
+	JSON       []byte
 }
 
 // Encode makes JSON, the facts as plugins read them (sdk/ABI.md 4): Extra goes

@@ -34,6 +34,7 @@ type opinions struct {
 	// repeats: opinionKey, the session and the generation are all that a
 	// decision hangs on.
 	repeats bool
+	claims  map[string]string // that the policies read, as records have them
 	by      map[opinionKey]*opinion
 }
 
@@ -57,6 +58,7 @@ func (s *Session) under(conn *Connection) *opinions {
 		o := opinions{conn: conn, base: mask.Build(conn.Rules, nil, s.Principal.InEvery)}
 		o.texts, o.values = conn.Policy.DependsOn("command", "digest"), conn.Policy.DependsOn("command", "parameter_digests")
 		o.repeats = !o.texts && !o.values && !conn.Policy.DependsOn("time") && len(conn.Triggers) == 0
+		o.claims = claimsRead(conn.Policy.Reads(), s.Principal.Claims)
 		s.opinions = o
 	}
 	return &s.opinions
@@ -90,6 +92,7 @@ func newOpinion(c *Command, class *classification, d policy.Decision, plan *mask
 func actionOf(f *Facts, class *classification) audit.Action {
 	a := audit.Action{Operations: f.Operations, Reads: f.Reads, Writes: f.Writes, Functions: f.Functions,
 		Fingerprint: f.Fingerprint, Complete: f.Complete, Resolved: f.Resolved, Labels: class.labels, Risk: int64(class.risk)}
+	a.Columns, a.Filters, a.Own, a.FactsKept = recordedFacts(f)
 	switch {
 	case f.Session:
 		a.Class = "session"

@@ -21,7 +21,7 @@ func (s *Session) record(event string) *audit.Record {
 func auditPrincipal(p *identity.Principal) audit.Principal {
 	out := audit.Principal{Subject: p.Subject, Issuer: p.Issuer, Groups: p.Groups, Kinds: p.Kinds, TokenID: p.TokenID}
 	for _, h := range p.Chain {
-		out.Chain = append(out.Chain, audit.Hop{Subject: h.Subject, Issuer: h.Issuer, Kind: h.Kind, Proof: h.Proof})
+		out.Chain = append(out.Chain, audit.Hop{Subject: h.Subject, Issuer: h.Issuer, Kind: h.Kind, Proof: h.Proof, Groups: h.Groups})
 	}
 	return out
 }
@@ -51,6 +51,10 @@ func (s *Session) commandRecord(event string, c *Command, v *Verdict, j *judged)
 	r.Action.Text, r.Action.TextSize, r.Action.Parameters = red.text, max(int64(len(c.Text)), c.size), int64(len(c.Params))
 	if r.Action.Plugins = j.class.said; len(j.class.said) > 0 {
 		r.Action.Facts = c.Facts.JSON
+	}
+	r.Action.InTransaction = c.InTransaction
+	if s.opinions.conn == j.conn {
+		r.Principal.Claims = s.opinions.claims
 	}
 	if len(red.params) > 0 {
 		r.Detail = paramDetail(red.params)

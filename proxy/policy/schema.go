@@ -18,6 +18,7 @@ type schema struct {
 	protocols  []string            // that have an object of their own
 	facts      map[string][]string // protocol → keys that its own object always has
 	own        map[string][]string // protocol → all keys of its own object that the schema names
+	command    map[string]*schemaNode
 	keys       map[string][]string // a key → where it is: input.command.flags.drop
 }
 
@@ -44,6 +45,7 @@ var loadSchema = sync.OnceValue(func() *schema {
 	root.walk("input", s.keys)
 	s.set.Put(ast.SchemaRootRef, raw)
 	command := root.Properties["command"]
+	s.command = command.Properties
 	s.operations = command.Properties["operations"].Items.Enum
 	for name := range command.Properties["flags"].Properties {
 		s.flags = append(s.flags, name)
@@ -61,6 +63,27 @@ var loadSchema = sync.OnceValue(func() *schema {
 	}
 	return s
 })
+
+// OwnFacts are a protocol's own facts as a command has them of which nothing
+// is so: false, and empty lists. It is nil for a protocol that has none in the
+// schema.
+func OwnFacts(protocol string) map[string]any {
+	s := loadSchema()
+	node := s.command[protocol]
+	if node == nil || node.Type != "object" {
+		return nil
+	}
+	out := make(map[string]any, len(node.Properties))
+	for name, n := range node.Properties {
+		switch n.Type {
+		case "boolean":
+			out[name] = false
+		case "array":
+			out[name] = []string{}
+		}
+	}
+	return out
+}
 
 // walk notes where each key is, the nearest to the root first.
 func (n *schemaNode) walk(at string, into map[string][]string) {

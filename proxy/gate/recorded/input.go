@@ -21,7 +21,7 @@ func Input(e *audit.Entry, conn *gate.Connection) (in *policy.Input, unknown []s
 		Session: policy.Session{ID: e.Session,
 			Client: policy.Client{Address: e.Client.Address, Application: e.Client.Application, User: e.Client.User}},
 		Command: policy.Command{Protocol: e.Connection.Protocol, Fingerprint: a.Fingerprint, Complete: a.Complete, Resolved: a.Resolved,
-			Operations: a.Operations, Reads: a.Reads, Writes: a.Writes, Functions: a.Functions, Flags: map[string]bool{},
+			Operations: a.Operations, Reads: a.Reads, Writes: a.Writes, Columns: a.Columns, Filters: a.Filters, Functions: a.Functions, Flags: map[string]bool{},
 			Parameters: int(a.Parameters), Labels: a.Labels, Risk: int(a.Risk)},
 		Time:       e.Time,
 		Generation: e.Config.Generation,
@@ -29,10 +29,22 @@ func Input(e *audit.Entry, conn *gate.Connection) (in *policy.Input, unknown []s
 	for _, f := range a.Flags {
 		in.Command.Flags[f] = true
 	}
-	unknown = []string{"principal.claims", "session.in_transaction", "command.digest", "command.columns", "command.filters",
-		"command." + in.Command.Protocol}
-	if len(in.Principal.Chain) > 0 {
-		unknown = append(unknown, "principal.chain")
+	in.Session.InTransaction = a.InTransaction
+	unknown = []string{"command.digest"}
+	switch {
+	case e.Elided.Size > 0: // the record was too large, and has parts of its lists alone
+		unknown = append(unknown, "command", "principal.claims", "principal.groups", "principal.chain")
+	case a.FactsKept == audit.FactsCut:
+		unknown = append(unknown, "command.columns", "command.filters")
+	case a.FactsKept == "":
+		unknown = append(unknown, "principal.claims", "principal.chain", "session.in_transaction", "command.columns", "command.filters",
+			"command."+in.Command.Protocol)
+	}
+	if a.FactsKept != "" {
+		var valueless []string
+		in.Command.Own, valueless = own(in.Command.Protocol, a.Own)
+		unknown = append(unknown, valueless...)
+		unknown = append(unknown, claims(in.Principal, &e.Principal, conn, conn != nil && conn.Generation.ID() == e.Config.Generation)...)
 	}
 	if a.Parameters > 0 {
 		unknown = append(unknown, "command.parameter_digests")
@@ -48,7 +60,7 @@ func Input(e *audit.Entry, conn *gate.Connection) (in *policy.Input, unknown []s
 func principal(p *audit.Principal) *identity.Principal {
 	out := &identity.Principal{Subject: p.Subject, Issuer: p.Issuer, Groups: p.Groups, Kinds: p.Kinds, TokenID: p.TokenID}
 	for _, h := range p.Chain {
-		out.Chain = append(out.Chain, identity.Hop{Subject: h.Subject, Issuer: h.Issuer, Kind: h.Kind, Proof: h.Proof})
+		out.Chain = append(out.Chain, identity.Hop{Subject: h.Subject, Issuer: h.Issuer, Kind: h.Kind, Proof: h.Proof, Groups: h.Groups})
 	}
 	return out
 }

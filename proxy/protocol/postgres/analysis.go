@@ -257,6 +257,8 @@ func (a *analysis) step(stmt *facts.Statement, i int, v lineage.Verdict) {
 	}
 }
 
+var settingsNames = []string{"settings"}
+
 // gateFacts is the protocol-neutral form, with PostgreSQL's own object.
 func gateFacts(f *facts.Facts, v *lineage.Verdict) *gate.Facts {
 	out := &gate.Facts{Complete: f.Complete, Resolved: f.Resolved, Operations: f.Operations, Reads: f.Reads, Writes: f.Writes,
@@ -268,7 +270,7 @@ func gateFacts(f *facts.Facts, v *lineage.Verdict) *gate.Facts {
 	for _, s := range f.Settings {
 		settings = append(settings, s.Name)
 	}
-	out.Extra["settings"] = settings
+	out.Extra["settings"], out.ExtraNames = settings, settingsNames
 	out.Encode("postgres", f.Params)
 	return out
 }
