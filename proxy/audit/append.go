@@ -161,7 +161,7 @@ func (l *Log) encode(e *entry, r *Record) error {
 		short.Action.Text = cutText(r.Action.Text, MaxText)
 		r = &short
 	}
-	if n := len(r.Action.Facts); n > 0 && n <= MaxObject {
+	if n := len(r.Action.Facts); n > 0 && n <= MaxObject && (r.Action.FactsObject == "" || !l.known.has(r.Action.FactsObject)) {
 		o := newObject(r.Action.Facts)
 		e.objects = append(e.objects, o)
 		short := *r

@@ -70,6 +70,9 @@ func ReadObject(dir, digest string) ([]byte, error) {
 	return b, nil
 }
 
+// ObjectDigest is the digest under which the log keeps content.
+func ObjectDigest(b []byte) string { return newObject(b).digest }
+
 func objectPath(digest string) (string, error) {
 	name, ok := strings.CutPrefix(digest, "sha256:")
 	if !ok || len(name) != 2*sha256.Size || strings.Trim(name, hexDigits) != "" {

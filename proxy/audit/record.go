@@ -167,7 +167,8 @@ type Action struct {
 	FactsKept string `json:"facts,omitempty"`
 	Plugins   []Said `json:"plugins,omitempty"` // what each said that classified the command
 	// FactsObject is what plugins read of the parser's facts. The log keeps
-	// Facts there, if they are given, and fills it in.
+	// Facts there, if they are given, and fills it in; who knows their
+	// ObjectDigest gives it, and spares the log the hash of each.
 	FactsObject string `json:"facts_object,omitempty"` // "sha256:…"
 	Facts       []byte `json:"-"`
 }

@@ -7,6 +7,8 @@ package gate
 import (
 	"encoding/json"
 	"reflect"
+
+	"sluice.dev/proxy/audit"
 )
 
 // Facts is what a protocol's parser knows of a command. The keys are CONTRACT
@@ -34,11 +36,13 @@ type Facts struct {
 	Description string // for people: "DELETE on public.customers"
 	// Extra is the protocol's own object, under its own name.
 	Extra map[string]any
-	// JSON is the whole as a plugin reads it, made by Encode once for cached facts.
 	// ExtraNames are those of Extra, besides its booleans, that hold names
 	// alone and no value of a command's: records keep them.
 	ExtraNames []string
-	JSON       []byte
+	// JSON is the whole as a plugin reads it, made by Encode once for cached
+	// facts.
+	JSON   []byte
+	digest string // of JSON, as the log keeps it
 }
 
 // Encode makes JSON, the facts as plugins read them (sdk/ABI.md 4): Extra goes
@@ -53,6 +57,7 @@ func (f *Facts) Encode(name string, parameters int) {
 			f.JSON = b
 		}
 	}
+	f.digest = audit.ObjectDigest(f.JSON)
 }
 
 // said is v without what is false or empty.

@@ -50,7 +50,7 @@ func (s *Session) commandRecord(event string, c *Command, v *Verdict, j *judged)
 	}
 	r.Action.Text, r.Action.TextSize, r.Action.Parameters = red.text, max(int64(len(c.Text)), c.size), int64(len(c.Params))
 	if r.Action.Plugins = j.class.said; len(j.class.said) > 0 {
-		r.Action.Facts = c.Facts.JSON
+		r.Action.Facts, r.Action.FactsObject = c.Facts.JSON, c.Facts.digest
 	}
 	r.Action.InTransaction = c.InTransaction
 	if s.opinions.conn == j.conn {
