@@ -9,11 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 
-	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/plugin/plugintest"
 	"sluice.dev/proxy/server/api"
 	"sluice.dev/proxy/server/servertest"
@@ -261,29 +258,6 @@ limit contains {"rows": n} if {
 	r.works()
 }
 
-// full is a disk that fills up when it is told to.
-type full struct {
-	audit.Files
-	now atomic.Bool
-}
-
-type fullFile struct {
-	audit.File
-	on *full
-}
-
-func (f *full) OpenSegment(path string) (audit.File, bool, error) {
-	file, synced, err := f.Files.OpenSegment(path)
-	return &fullFile{file, f}, synced, err
-}
-
-func (f *fullFile) WriteAt(b []byte, at int64) (int, error) {
-	if f.on.now.Load() {
-		return 0, syscall.ENOSPC
-	}
-	return f.File.WriteAt(b, at)
-}
-
 func TestAuditDiskIsFull(t *testing.T) {
 	for name, sent := range map[string][]byte{
 		"a write":       query("UPDATE orders SET item = 'unrecorded' WHERE id = 1"),
@@ -293,13 +267,13 @@ func TestAuditDiskIsFull(t *testing.T) {
 		"extended read": bytes.Join([][]byte{parse("", "SELECT 'canary'"), bind("", "", 0), execute("", 0), syncing}, nil),
 	} {
 		t.Run(name, func(t *testing.T) {
-			disk := &full{Files: audit.OS()}
+			disk := servertest.NewDisk()
 			g := startSuite(t, servertest.Options{Files: disk})
 			r := login(t, g, g.Agent())
 			idle := login(t, g, g.Agent())
 			r.works()
 			before := len(r.all())
-			disk.now.Store(true)
+			disk.Fill()
 			r.send(sent)
 			out := r.rest()
 			if f := lastError(out); f['S'] != "FATAL" || f['C'] != "57P03" {

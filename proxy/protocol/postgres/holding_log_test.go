@@ -11,7 +11,7 @@ import (
 // that is not on record is answered, the database rolls back what was open, and
 // after a restart with a sound disk every ticket is where it was.
 func TestLogStops(t *testing.T) {
-	disk := &full{Files: audit.OS()}
+	disk := servertest.NewDisk()
 	g := startSuite(t, servertest.Options{Rego: map[string]string{"base": holdingInserts}, More: approvals,
 		Init: []string{servertest.Schema, slowSchema}, Masks: "-", Files: disk})
 	rows := func(what string) string {
@@ -34,7 +34,7 @@ func TestLogStops(t *testing.T) {
 	reads := login(t, g, g.Agent(), "application_name", "")
 	reads.must("BEGIN")
 
-	disk.now.Store(true)
+	disk.Fill()
 	before := len(reads.all())
 	reads.send(query("SELECT 'canary'")) // the first record that does not come to be
 	for name, c := range map[string]*raw{"a read": reads, "what waits": waits, "an open transaction": block, "a COPY": copying, "what runs": runs, "an idle session": r} {
@@ -64,7 +64,7 @@ func TestLogStops(t *testing.T) {
 	}
 
 	g.Stop()
-	disk.now.Store(false)
+	disk.Before(nil)
 	g.Run()
 	for ticket, want := range map[string]string{pending: "pending", approved: "approved"} {
 		if h := state(t, g, ticket); string(h.State) != want {

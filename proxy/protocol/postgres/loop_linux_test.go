@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/server/servertest"
 )
 
@@ -42,47 +41,19 @@ func said(t *testing.T, g *servertest.Gateway, what string) {
 	waitFor(t, func() bool { return strings.Contains(g.Log.String(), what) })
 }
 
-// hung is a disk that stands still while it is told to.
-type hung struct {
-	audit.Files
-	until    atomic.Pointer[chan struct{}]
-	stutters atomic.Bool
-	writes   atomic.Int64
-}
-
-type hungFile struct {
-	audit.File
-	on *hung
-}
-
-func (h *hung) OpenSegment(path string) (audit.File, bool, error) {
-	f, synced, err := h.Files.OpenSegment(path)
-	return &hungFile{f, h}, synced, err
-}
-
-func (f *hungFile) WriteAt(b []byte, at int64) (int, error) {
-	if c := f.on.until.Load(); c != nil {
-		<-*c
-	}
-	if f.on.stutters.Load() && f.on.writes.Add(1)%8 < 2 {
-		time.Sleep(60 * time.Millisecond)
-	}
-	return f.File.WriteAt(b, at)
-}
-
 // TestLoopAndAHungDisk: while the log stands still no answer is shown, the
 // sessions that wait leave the loop, and none of their answers is lost.
 func TestLoopAndAHungDisk(t *testing.T) {
-	disk := &hung{Files: audit.OS()}
+	disk := servertest.NewDisk()
 	g := startLoop(t, servertest.Options{Files: disk})
 	sessions := []*raw{login(t, g, g.Agent()), login(t, g, g.Agent()), login(t, g, g.Agent())}
 	for _, r := range sessions {
 		moves(t, r)
 	}
 	until := make(chan struct{})
-	release := sync.OnceFunc(func() { disk.until.Store(nil); close(until) })
+	release := sync.OnceFunc(func() { close(until) })
 	defer release()
-	disk.until.Store(&until)
+	disk.Before(func() error { <-until; return nil })
 	before := make([]int, len(sessions))
 	for i, r := range sessions {
 		before[i] = len(r.all())
@@ -107,9 +78,15 @@ func TestLoopAndAHungDisk(t *testing.T) {
 // TestLoopAndADiskThatStutters: whoever was held up by the log leaves the loop to
 // the one that has taken over, also where that one waits for the log in its turn.
 func TestLoopAndADiskThatStutters(t *testing.T) {
-	disk := &hung{Files: audit.OS()}
+	disk := servertest.NewDisk()
 	g := startLoop(t, servertest.Options{Files: disk})
-	disk.stutters.Store(true)
+	var writes atomic.Int64
+	disk.Before(func() error {
+		if writes.Add(1)%8 < 2 {
+			time.Sleep(60 * time.Millisecond)
+		}
+		return nil
+	})
 	var wg sync.WaitGroup
 	for i := range 6 {
 		r := login(t, g, g.Agent())

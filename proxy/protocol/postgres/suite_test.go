@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/gate/protocoltest"
 	"sluice.dev/proxy/server/servertest"
 	"sluice.dev/proxy/testenv"
@@ -32,7 +31,7 @@ func TestSuite(t *testing.T) {
 }
 
 func startProtocol(t *testing.T, d protocoltest.Demand) protocoltest.Gateway {
-	disk := &full{Files: audit.OS()}
+	disk := servertest.NewDisk()
 	o := servertest.Options{Files: disk, Postgres: testenv.PostgresOptions{Auth: "trust"},
 		Init: []string{servertest.Schema, "CREATE TABLE effects (what text); ALTER TABLE effects OWNER TO crew_app"}}
 	if d.Classifier != nil {
@@ -58,7 +57,7 @@ func startProtocol(t *testing.T, d protocoltest.Demand) protocoltest.Gateway {
 		Approve:  func(ticket string) { approve(t, g, ticket) },
 		Deny:     func(ticket string) { deny(t, g, ticket) },
 		Kill:     func() { kill(t, g) },
-		FillDisk: func() { disk.now.Store(true) },
+		FillDisk: func() { disk.Fill() },
 		Effects: func() (n int) {
 			fmt.Sscan(g.Direct("SELECT count(*) FROM effects"), &n)
 			return n
