@@ -13,6 +13,9 @@ var errUnasked = errors.New("the server says something that nobody asked for")
 
 // Server takes bytes of the server's. An error ends the session.
 func (m *machine) Server(b []byte) error {
+	if m.ended { // the driver is about to hang up
+		return nil
+	}
 	m.fromServer = append(m.fromServer, b...)
 	for len(m.fromServer) > m.scanned && !m.ended {
 		if len(m.queue) == 0 || m.fromServer[0] == '>' && m.passed == 0 {
@@ -81,7 +84,7 @@ func (m *machine) answer(o *owed, raw []byte) {
 		case limit > 0 && int64(len(v.Elems)) > limit:
 			result, out = "error", appendRefusal(nil, gate.RowLimit(limit))
 		case o.masks:
-			k := &masker{o: m.opts, a: o.a, args: o.args, plan: o.verdict.Masks, key: m.gs.Key(), scope: m.gs.Scope, resp3: m.resp3}
+			k := &masker{o: o.opts, a: o.a, args: o.args, plan: o.verdict.Masks, key: m.gs.Key(), scope: m.gs.Scope, resp3: m.resp3}
 			out = k.apply(nil, &v)
 			o.masked = k.masked
 		}

@@ -1,7 +1,11 @@
 package redis_test
 
 import (
+	"bytes"
+	"errors"
+	"io"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -42,6 +46,7 @@ func TestMasks(t *testing.T) {
 		{"SORT greeting BY nosort GET session:*", "-NOPERM sluice: denied"}, {"MOVE greeting 1", "-NOPERM"}, {"BITOP NOT mine session:1", "-NOPERM"},
 		{"COPY session:1 session:2 DB 1", "-NOPERM"}, {"MONITOR", "-NOPERM"}, {"PSYNC ? -1", "-NOPERM"}, {"MULTI", "-NOPERM"}, {"SET a b", "-NOPERM sluice: denied: MULTI was refused"}, {"EXEC", "-NOPERM"}, {"GET a", "_\r\n"}, {"CLIENT REPLY OFF", "-NOPERM"},
 		{"SUBSCRIBE a", "-NOPERM"}, {"SELECT 2", "-NOPERM"}, {"SELECT 1", "+OK"}, {"SELECT 0", "+OK"}, {"FLUSHALL", "-NOPERM sluice: denied by policy base: FLUSHALL needs a change"},
+		{"SLOWLOG GET", "-NOPERM sluice: denied: it shows what others have sent"}, {"DEBUG OBJECT session:1", "-NOPERM"}, {"COMMAND COUNT", ":"},
 		{"NOSUCH a", "-ERR sluice: unknown command"}, {"GET", "-ERR sluice: unknown command"}, {"HELLO 3 AUTH sessions x", "-NOPERM"},
 	} {
 		got := c.ask(strings.Fields(tt.command)...)
@@ -55,6 +60,61 @@ func TestMasks(t *testing.T) {
 	lead := open(t, g, rd, "AUTH", "sessions", g.Token("lead-1", "crew", "support-leads"))
 	if got := lead.ask("HGET", "user:1", "email"); !strings.Contains(got, "ada.brandt@example.com") {
 		t.Errorf("whom no mask concerns reads %q", got)
+	}
+}
+
+// A mask that comes with a reload concerns sessions that are open, and what they
+// have said before.
+func TestReloadedMasks(t *testing.T) {
+	g, _ := start(t, servertest.Options{})
+	c := open(t, g, g.Addresses["rd"].String(), "AUTH", "sessions", g.Agent())
+	if got := c.ask("GET", "greeting"); got != "$5\r\nhello\r\n" {
+		t.Fatalf("before: %q", got)
+	}
+	hcl, err := os.ReadFile(g.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hcl = bytes.Replace(hcl, []byte(`columns = ["user:*.email"`), []byte(`columns = ["greet*", "user:*.email"`), 1)
+	if err := os.WriteFile(g.Config, hcl, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client(t, g, "root-1", "platform").Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.ask("GET", "greeting"); strings.Contains(got, "hello") {
+		t.Errorf("after: %q", got)
+	}
+}
+
+// An answer that would have to be masked and is too large ends the session, which
+// is hung up though its client says nothing more.
+func TestMaskedAnswerTooLarge(t *testing.T) {
+	g, s := start(t, servertest.Options{More: "limits {\n  message = \"1MiB\"\n}\n"})
+	do(t, s, "SETRANGE session:2 2000000 x")
+	c := open(t, g, g.Addresses["rd"].String(), "AUTH", "sessions", g.Agent())
+	if got := c.ask("GET", "session:2"); !strings.HasPrefix(got, "-ERR sluice: the answer is larger than limits.message") {
+		t.Errorf("got %.80q", got)
+	}
+	if n, err := c.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("and then %d bytes, %v", n, err)
+	}
+}
+
+// A pipeline whose bytes the server is slow to take is answered whole.
+func TestLongPipeline(t *testing.T) {
+	g, _ := start(t, servertest.Options{More: "limits {\n  statement = \"16KiB\"\n  message = \"64KiB\"\n}\n"})
+	c := open(t, g, g.Addresses["rd"].String(), "AUTH", "sessions", g.Agent())
+	value := strings.Repeat("v", 30<<10)
+	var all []byte
+	for range 200 {
+		all = append(all, command("SET", "mine", value)...)
+	}
+	c.Send(all)
+	for i := range 200 {
+		if v, ok := c.read(); !ok || v.Type != '+' {
+			t.Fatalf("answer %d: %q", i, v.Raw)
+		}
 	}
 }
 

@@ -82,6 +82,7 @@ func (d *driver) readClient() string {
 		if full {
 			select {
 			case <-d.moved:
+				d.do(func(m *machine) { m.advance() })
 			case <-d.ctx.Done():
 			}
 			continue
@@ -118,15 +119,21 @@ func (d *driver) readServer() string {
 	return ""
 }
 
-// do lets the machine work and sends what it has for the client.
+// do lets the machine work and sends what it has for the client. A session that
+// the machine has ended is hung up.
 func (d *driver) do(f func(*machine)) {
 	d.mu.Lock()
 	f(d.m)
 	h := d.m.watch
 	d.m.watch = nil
-	due := len(d.m.toServer) > 0
+	due, full, ended := len(d.m.toServer) > 0, d.m.full(), d.m.ended
 	d.mu.Unlock()
-	signal(d.moved)
+	if !full {
+		signal(d.moved)
+	}
+	if ended {
+		defer d.client.SetReadDeadline(past) // when the last word is said
+	}
 	if due {
 		signal(d.due)
 	}
@@ -165,7 +172,11 @@ func (d *driver) writeServer() {
 		if d.m.ended {
 			b = nil
 		}
+		full := d.m.full()
 		d.mu.Unlock()
+		if !full {
+			signal(d.moved)
+		}
 		if len(b) == 0 {
 			continue
 		}
@@ -205,6 +216,7 @@ func (d *driver) flushClient() {
 		d.m.ended, d.m.toClient = true, nil
 		d.mu.Unlock()
 		b = []byte("-ERR sluice: " + logStopped + "\r\n")
+		defer d.client.SetReadDeadline(past)
 	}
 	patience := writeTime
 	if d.ctx.Err() != nil {

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +47,15 @@ var refused = map[string]string{
 	"subscribe": noPubSub, "psubscribe": noPubSub, "ssubscribe": noPubSub, "unsubscribe": noPubSub, "punsubscribe": noPubSub, "sunsubscribe": noPubSub,
 	"reset": "a session keeps its log-in: connect again", "auth": "a session keeps its log-in: connect again",
 	"script|debug": "it changes what this connection speaks", "asking": "other nodes of a cluster are not reached",
+}
+
+// shows are commands that quote keys' values without naming a key.
+var shows = map[string]bool{"slowlog": true, "commandlog": true, "debug": true}
+
+// first is a command's name without the subcommand's.
+func first(name string) string {
+	name, _, _ = strings.Cut(name, "|")
+	return name
 }
 
 const (
@@ -112,14 +120,16 @@ func (o *Options) analyse(t commands.Table, args [][]byte) *analysis {
 	switch {
 	case refused[c.Name] != "":
 		a.refuse = gate.Deny(f.Description+": "+refused[c.Name], "")
+	case len(o.Columns) > 0 && shows[first(c.Name)]:
+		a.refuse = gate.Deny("it shows what others have sent, and this connection has masked keys", "")
+		a.refuseColumns = o.Columns
 	case len(o.Columns) > 0 && (!sure || dynamic):
 		a.refuse = gate.Deny("which keys it touches cannot be told, and this connection has masked keys", "Name the keys in a command of their own.")
 		a.refuseColumns = o.Columns
 	case c.Has("write"):
 		a.keepsMasks(o, args)
 	}
-	f.JSON, _ = json.Marshal(map[string]any{"operations": f.Operations, "reads": f.Reads, "writes": f.Writes, "columns": f.Columns, //nolint:errchkjson // strings
-		"complete": f.Complete, "flags": f.Flags, "redis": f.Extra})
+	f.Encode("redis", 0)
 	a.facts = f
 	return a
 }

@@ -44,7 +44,7 @@ type machine struct {
 	ended    bool // the last word was said
 	left     bool // the client has said QUIT
 
-	seen map[string]*analysis // by the request's name and keys
+	seen map[string]*analysis // by the request's name and keys, under opts
 	args [][]byte
 }
 
@@ -55,6 +55,7 @@ type owed struct {
 	cmd     *gate.Command
 	verdict gate.Verdict
 	a       *analysis
+	opts    *Options // that a was made under
 	args    [][]byte // kept where the answer's masks or a hold need them
 	raw     []byte   // likewise
 	masks   bool
@@ -66,10 +67,15 @@ func newMachine(gs *gate.Session, o *Options, t commands.Table) *machine {
 	return &machine{gs: gs, opts: o, table: t, database: o.Database, seen: make(map[string]*analysis)}
 }
 
-// full says that the client's bytes wait: behind a hold, or behind more
-// answers than are kept in mind.
+// full says that the client's bytes wait: behind a hold, behind more answers
+// than are kept in mind, or behind what the server has not taken yet.
 func (m *machine) full() bool {
-	return m.held != nil && len(m.fromClient) > m.opts.Limits.Message || len(m.queue) > maxOwed
+	return m.held != nil && len(m.fromClient) > m.opts.Limits.Message || m.busy()
+}
+
+// busy says that no more commands are taken up for now.
+func (m *machine) busy() bool {
+	return len(m.queue) > maxOwed || len(m.toServer) > m.opts.Limits.Message
 }
 
 // maxOwed is how many commands may be under way at once.
@@ -88,7 +94,7 @@ func (m *machine) Client(b []byte) {
 // advance deals with the requests that have come whole.
 func (m *machine) advance() {
 	at := 0
-	for m.held == nil && !m.ended && !m.left && len(m.queue) <= maxOwed && len(m.fromClient)-at >= m.need {
+	for m.held == nil && !m.ended && !m.left && !m.busy() && len(m.fromClient)-at >= m.need {
 		args, n, need, err := resp.Request(m.fromClient[at:], m.args, m.limits())
 		if err != nil {
 			m.malformed(m.fromClient[at:], err)
@@ -127,22 +133,57 @@ func (m *machine) request(args [][]byte, raw []byte) {
 		m.push(&owed{local: []byte("+OK\r\n")})
 		return
 	}
+	conn := m.under()
+	if m.ended {
+		return
+	}
 	a := m.analyse(args)
 	if a == nil {
+		release(conn)
 		r, seq := m.gs.RefuseUnparsed(raw[:min(len(raw), 1024)], int64(len(raw)), &gate.Refusal{Kind: gate.Malformed,
 			Text: "unknown command, or wrong number of arguments, and nothing unknown is passed on"})
 		m.refuse(r, seq)
 		return
 	}
 	if len(raw) > m.opts.Limits.Statement && len(args) > 64 {
+		release(conn)
 		r, seq := m.gs.RefuseUnparsed(raw[:1024], int64(len(raw)), gate.LimitReached("a command of many arguments is larger than limits.statement"))
 		m.refuse(r, seq)
 		return
 	}
-	o := &owed{a: a, cmd: a.gateCommand(args, m.database), in: int64(len(raw))}
+	o := &owed{a: a, opts: m.opts, cmd: a.gateCommand(args, m.database), in: int64(len(raw))}
+	o.cmd.Conn = conn
 	m.restrict(o, args)
 	o.verdict = m.gs.Decide(o.cmd)
 	m.act(o, args, raw)
+}
+
+// under brings the options up to the newest generation, which the next command
+// is decided under: what is protected may have changed. The caller hands the
+// connection to the gate, or releases it. nil: the gate ends the session, since
+// the connection is there no more.
+func (m *machine) under() *gate.Connection {
+	conn := m.gs.Acquire()
+	if conn == nil {
+		return nil
+	}
+	opts, ok := conn.Options.(*Options)
+	if !ok {
+		release(conn)
+		m.fatal("the connection's name stands for another protocol now: connect again")
+		return nil
+	}
+	if opts != m.opts {
+		m.opts = opts
+		clear(m.seen)
+	}
+	return conn
+}
+
+func release(conn *gate.Connection) {
+	if conn != nil {
+		conn.Generation.Release()
+	}
 }
 
 // restrict adds the gateway's own objections that depend on more than keys.
@@ -284,9 +325,15 @@ func (m *machine) Resolve(o *owed) {
 	m.held = nil
 	pending := o.verdict
 	id := o.cmd.ID
+	conn := m.under()
+	if m.ended {
+		m.gs.Abandon(&pending, "the connection is another")
+		return
+	}
+	o.a, o.opts = m.analyse(o.args), m.opts
 	o.cmd = o.a.gateCommand(o.args, m.database)
+	o.cmd.ID, o.cmd.Conn = id, conn
 	m.restrict(o, o.args)
-	o.cmd.ID = id
 	o.verdict = m.gs.Resume(o.cmd, &pending)
 	m.act(o, o.args, o.raw)
 	m.advance()

@@ -163,6 +163,12 @@ func (lg *login) take(ctx context.Context, args [][]byte) (*entry, string) {
 
 func (lg *login) verify(ctx context.Context, connection, password string, hello [][]byte) (*entry, string) {
 	p, err := lg.s.Verify(ctx, password)
+	if err == nil {
+		if connection == "" {
+			connection = p.Connection // a session password names its own
+		}
+		err = p.For(connection)
+	}
 	if err != nil {
 		lg.s.Gateway.Refused(ctx, "redis", connection, lg.client.Address, lg.client.User, "", err.Error())
 		return nil, "WRONGPASS invalid username-password pair or user is disabled. sluice: the credential was not accepted: " + err.Error()

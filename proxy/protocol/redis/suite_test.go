@@ -10,12 +10,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
-	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/console"
 	"sluice.dev/proxy/gate/protocoltest"
 	"sluice.dev/proxy/protocol/redis/resp"
@@ -97,7 +94,7 @@ func TestSuite(t *testing.T) {
 }
 
 func startProtocol(t *testing.T, d protocoltest.Demand) protocoltest.Gateway {
-	disk := &fullDisk{Files: audit.OS()}
+	disk := servertest.NewDisk()
 	o := servertest.Options{Files: disk}
 	if d.Classifier != nil {
 		o.More = plugin(t, d.Classifier)
@@ -125,7 +122,7 @@ func startProtocol(t *testing.T, d protocoltest.Demand) protocoltest.Gateway {
 				}
 			}
 		},
-		FillDisk: func() { disk.now.Store(true) },
+		FillDisk: func() { disk.Fill() },
 		Effects: func() int {
 			n := 0
 			for _, list := range []string{"effects", "effects-denied", "effects-held"} {
@@ -263,27 +260,4 @@ func plugin(t *testing.T, module []byte) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("plugin \"classifier\" {\n  module = %q\n  sha256 = \"%x\"\n}\n", path, sha256.Sum256(module))
-}
-
-// fullDisk is a disk that is full from a moment on.
-type fullDisk struct {
-	audit.Files
-	now atomic.Bool
-}
-
-type fullFile struct {
-	audit.File
-	on *fullDisk
-}
-
-func (f *fullDisk) OpenSegment(path string) (audit.File, bool, error) {
-	file, synced, err := f.Files.OpenSegment(path)
-	return &fullFile{file, f}, synced, err
-}
-
-func (f *fullFile) WriteAt(b []byte, at int64) (int, error) {
-	if f.on.now.Load() {
-		return 0, syscall.ENOSPC
-	}
-	return f.File.WriteAt(b, at)
 }

@@ -65,10 +65,7 @@ func (c *Command) In(category string) bool {
 // nil when the server has none of that name, or not with that many arguments.
 func (t Table) Find(args [][]byte) *Command {
 	c := t[strings.ToLower(string(args[0]))]
-	if c != nil && c.subs != nil {
-		if len(args) < 2 {
-			return nil
-		}
+	if c != nil && c.subs != nil && len(args) > 1 { // alone it is itself, if it takes no more
 		c = c.subs[strings.ToLower(string(args[1]))]
 	}
 	if c == nil || c.arity > 0 && int64(len(args)) != c.arity || c.arity < 0 && int64(len(args)) < -c.arity {
@@ -117,6 +114,9 @@ func (s *spec) keys(args [][]byte, keys *[]Key) bool {
 		if at >= len(args) {
 			return true
 		}
+		if at < 1 {
+			return false
+		}
 		n, err := strconv.Atoi(string(args[at]))
 		if err != nil || n < 0 || n > len(args) {
 			return false
@@ -126,7 +126,7 @@ func (s *spec) keys(args [][]byte, keys *[]Key) bool {
 	default:
 		return false
 	}
-	if last >= len(args) {
+	if first < 1 || last >= len(args) {
 		return false
 	}
 	for i := first; i <= last; i += step {
@@ -232,7 +232,10 @@ func field(v *resp.Value, name string) *resp.Value {
 	return &none
 }
 
+// number is a count of arguments, which none has many of.
 func number(v *resp.Value, name string) int {
 	n, _ := strconv.Atoi(string(field(v, name).Text))
-	return n
+	return max(-maxNumber, min(n, maxNumber))
 }
+
+const maxNumber = 1 << 20
