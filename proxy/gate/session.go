@@ -204,6 +204,20 @@ func (s *Session) Await(ctx context.Context, seq Seq) error {
 	return err
 }
 
+// durableTime bounds how long a session waits for one record.
+const durableTime = 30 * time.Second
+
+// WaitDurable is Await for a driver: it waits for durableTime at most, and says
+// whether what waited for the record may be sent. 0 is no record.
+func (s *Session) WaitDurable(seq Seq) bool {
+	if seq == 0 || s.Durable(seq) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), durableTime)
+	defer cancel()
+	return s.Await(ctx, seq) == nil
+}
+
 // Gather says that the intents of reads need not be hurried: whoever has them
 // under way waits for them soon, for many sessions at once.
 func (s *Session) Gather(on bool) { s.gathers.Store(on) }

@@ -310,7 +310,7 @@ func (d *driver) flushServer() {
 	if len(b) == 0 {
 		return
 	}
-	if !d.durable(after) { // never forwarded: the session ends
+	if !d.gs.WaitDurable(after) { // never forwarded: the session ends
 		d.mu.Lock()
 		if !d.m.ended {
 			d.m.toClient, d.m.clientAfter = nil, 0
@@ -346,7 +346,7 @@ func (d *driver) flushClient() {
 	if len(b) == 0 {
 		return
 	}
-	if !d.durable(after) {
+	if !d.gs.WaitDurable(after) {
 		d.mu.Lock()
 		d.m.ended, d.m.toClient = true, nil
 		d.mu.Unlock()
@@ -370,17 +370,6 @@ func again(b []byte) []byte {
 		return nil
 	}
 	return b[:0]
-}
-
-// durable waits for a record. When it cannot come to be, the session ends
-// without an answer released.
-func (d *driver) durable(s gate.Seq) bool {
-	if s == 0 || d.gs.Durable(s) {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	return d.gs.Await(ctx, s) == nil
 }
 
 const logStopped = "the audit log has stopped: nothing is forwarded"

@@ -160,7 +160,7 @@ func (l *loop) durable(d *driver, s gate.Seq) (ok, mine bool) {
 	l.stir()
 	log := l.log
 	l.feeding.Store(log)
-	ok = d.durable(s)
+	ok = d.gs.WaitDurable(s)
 	return ok, l.feeding.CompareAndSwap(log, nil)
 }
 

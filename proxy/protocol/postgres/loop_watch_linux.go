@@ -78,7 +78,7 @@ func (l *loop) leave(g *guest) {
 }
 
 // leaveLog gives back the sessions that wait for the log: each waits by itself,
-// can be killed, and ends when the log has not moved for long (driver.durable).
+// can be killed, and ends when the log has not moved for long (gate.Session.WaitDurable).
 func (l *loop) leaveLog() {
 	said := false
 	for _, g := range l.round {

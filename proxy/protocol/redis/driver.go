@@ -180,7 +180,7 @@ func (d *driver) writeServer() {
 		if len(b) == 0 {
 			continue
 		}
-		if !d.durable(after) {
+		if !d.gs.WaitDurable(after) {
 			d.mu.Lock()
 			d.m.toClient, d.m.clientAfter = nil, 0
 			d.m.fatal(logStopped)
@@ -211,7 +211,7 @@ func (d *driver) flushClient() {
 	if len(b) == 0 {
 		return
 	}
-	if !d.durable(after) {
+	if !d.gs.WaitDurable(after) {
 		d.mu.Lock()
 		d.m.ended, d.m.toClient = true, nil
 		d.mu.Unlock()
@@ -226,15 +226,6 @@ func (d *driver) flushClient() {
 	if _, err := d.client.Write(b); err != nil {
 		d.client.SetReadDeadline(past)
 	}
-}
-
-func (d *driver) durable(s gate.Seq) bool {
-	if s == 0 || d.gs.Durable(s) {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	return d.gs.Await(ctx, s) == nil
 }
 
 // awaitAnswers lets what a client left behind end, for a while: it may have
