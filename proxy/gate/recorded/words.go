@@ -45,7 +45,6 @@ var words = map[string]string{
 	"command.labels":         "labels of plugins",
 	"command.risk":           "risk of 100",
 	"command.parameters":     "bound values",
-	"command.postgres.*":     "%s",
 	"time":                   "time",
 }
 
@@ -74,6 +73,9 @@ func meaning(path string) string {
 		if w := words[path[:i]+".*"]; w != "" {
 			return fmt.Sprintf(w, strings.ReplaceAll(path[i+1:], "_", " "))
 		}
+	}
+	if of, name, ok := strings.Cut(strings.TrimPrefix(path, "command."), "."); ok && of+"."+name != path && !strings.Contains(name, ".") {
+		return strings.ReplaceAll(name, "_", " ") // of the protocol's own object
 	}
 	return path
 }
