@@ -57,6 +57,10 @@ type driver struct {
 	// session's any more.
 	cancels         sync.Mutex
 	cancelled, gone bool
+	// Under mu. unsent: what the server is to run waits for its record. cancelDue:
+	// the client has cancelled it meanwhile, and a cancel that came before it
+	// would stop nothing.
+	unsent, cancelDue bool
 	// broken: the server could not be written to.
 	broken atomic.Bool
 	// ending is held while a session is told that it is over.
@@ -306,11 +310,17 @@ func (d *driver) flushServer() {
 	if len(b) > 0 {
 		d.m.toServer, d.spareServer = d.spareServer, nil
 	}
+	d.unsent = len(b) > 0
 	d.mu.Unlock()
 	if len(b) == 0 {
 		return
 	}
-	if !d.gs.WaitDurable(after) { // never forwarded: the session ends
+	ok := d.gs.WaitDurable(after)
+	d.mu.Lock()
+	cancel := d.cancelDue
+	d.unsent, d.cancelDue = false, false
+	d.mu.Unlock()
+	if !ok { // never forwarded: the session ends
 		d.mu.Lock()
 		if !d.m.ended {
 			d.m.toClient, d.m.clientAfter = nil, 0
@@ -325,6 +335,9 @@ func (d *driver) flushServer() {
 		if d.ctx.Err() == nil {
 			d.cancelReads()
 		}
+	}
+	if cancel {
+		d.cancelUpstream()
 	}
 	d.spareServer = again(b)
 }

@@ -118,9 +118,13 @@ func (d *driver) last(code, text string) {
 
 // Cancel is the client's CancelRequest for this session.
 func (d *driver) Cancel() {
-	took := false
-	d.do(func(m *machine) { took = m.Cancel() })
-	if !took {
+	later := false
+	d.do(func(m *machine) {
+		if later = m.Cancel(); !later && (d.unsent || len(m.toServer) > 0) {
+			d.cancelDue, later = true, true // whoever sends it does that
+		}
+	})
+	if !later {
 		d.cancelUpstream()
 	}
 }

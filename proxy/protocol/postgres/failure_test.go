@@ -134,7 +134,7 @@ func TestDatabaseDies(t *testing.T) {
 		r := login(t, g, g.Agent())
 		r.send(query("SELECT pg_sleep(600)"))
 		waitFor(t, func() bool {
-			return g.Direct("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'") == "1"
+			return g.Direct("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND wait_event = 'PgSleep'") == "1"
 		})
 		terminate("SELECT pg_sleep%")
 		if f := lastError(r.rest()); f['S'] != "FATAL" {

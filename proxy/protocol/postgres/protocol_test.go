@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"sluice.dev/proxy/audit"
 	"sluice.dev/proxy/server/servertest"
 )
 
@@ -273,28 +275,56 @@ func largeObjects(t *testing.T, masks string) {
 	}
 }
 
+// sleeping counts who sleeps: not only its analysis has been asked for.
+const sleeping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND wait_event = 'PgSleep'"
+
+// TestCancelBeforeItIsSent: a statement waits for its record, and its client
+// cancels it: the server is told so once it has the statement.
+func TestCancelBeforeItIsSent(t *testing.T) {
+	disk := servertest.NewDisk()
+	g := startSuite(t, servertest.Options{Files: disk})
+	r := login(t, g, g.Agent())
+	r.works()
+	waitFor(t, func() bool { // what is written from here on is about the statement
+		return len(g.Records(audit.CommandIntent)) == len(g.Records(audit.CommandResult))
+	})
+	writes, until := make(chan struct{}, 1000), make(chan struct{})
+	release := sync.OnceFunc(func() { close(until) })
+	defer release()
+	disk.Before(func() error {
+		select {
+		case writes <- struct{}{}:
+		default:
+		}
+		<-until
+		return nil
+	})
+	r.send(query("SELECT pg_sleep(600)"))
+	<-writes
+	r.cancel(g)
+	release()
+	r.want("cancelled", r.until('Z'), "TEZ", "", "57014")
+	r.works()
+}
+
 func TestCancel(t *testing.T) {
 	g := startSuite(t, servertest.Options{})
 	r := login(t, g, g.Agent())
 	t.Run("running", func(t *testing.T) {
 		r.send(query("SELECT pg_sleep(600)"))
-		waitFor(t, func() bool {
-			return g.Direct("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'") == "1"
-		})
+		waitFor(t, func() bool { return g.Direct(sleeping) == "1" })
 		r.cancel(g)
 		r.want("cancelled", r.until('Z'), "TEZ", "", "57014")
 		r.works()
 	})
 	t.Run("with a wrong key", func(t *testing.T) {
 		r.send(query("SELECT pg_sleep(600)"))
-		waitFor(t, func() bool {
-			return g.Direct("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'") == "1"
-		})
+		waitFor(t, func() bool { return g.Direct(sleeping) == "1" })
 		right := r.secret
 		r.secret++
 		r.cancel(g)
 		r.secret = right
-		if got := g.Direct("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"); got != "1" {
+		if got := g.Direct(sleeping); got != "1" {
 			t.Fatal("a wrong key cancels")
 		}
 		r.cancel(g)
